@@ -66,7 +66,7 @@ export const ShimEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('started'), pid: z.number(), startTime: z.string(), bootId: z.string() }),
   z.object({
     type: z.literal('phase'),
-    phase: z.enum(['snapshot', 'copy', 'sandbox', 'agent', 'harvest', 'verify', 'done']),
+    phase: z.enum(['snapshot', 'copy', 'sandbox', 'agent', 'harvest', 'verify']),
   }),
   z.object({
     type: z.literal('snapshot'),

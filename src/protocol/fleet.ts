@@ -30,6 +30,8 @@ export interface ModelEntry {
   id: string;
   /** Window in use in tokens; null = unknown. */
   context: number | null;
+  /** Window the model was trained for, where the service says; absent or null = unknown. */
+  trainedContext?: number | null;
   loaded: boolean | null;
   tools: boolean | null;
   tier: Tier;
@@ -44,6 +46,8 @@ export interface EndpointEntry {
   wire: Wire | null;
   apiKeyEnv: string | null;
   models: ModelEntry[];
+  /** True where `models` is not the whole list, so any model may be named. */
+  openEnded?: boolean;
 }
 
 /** A schedulable pair of runtime and model: `runtime/[endpoint/]model`. */

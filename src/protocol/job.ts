@@ -40,6 +40,8 @@ export const Job = z.object({
   price: Price.extend({ table: z.string() }).nullable(),
   stance: Stance,
   profile: z.enum(['R', 'RX', 'W']),
+  /** What holds this dispatch; the shim adds what it had to kill. */
+  enforcement: Enforcement,
   ask: z.enum(['apply', 'action']),
   apply: z.boolean(),
   unsandboxed: z.boolean(),

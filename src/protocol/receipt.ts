@@ -93,6 +93,7 @@ export const BaseRecord = z.object({
 export type BaseRecord = z.infer<typeof BaseRecord>;
 
 export const Integrity = z.object({ prev: z.string().nullable(), self: z.string() });
+export type Integrity = z.infer<typeof Integrity>;
 
 /** The permanent record of a dispatch (design §8). Times ISO-8601 UTC, durations ms, money USD; null = unknown. */
 export const Receipt = z.object({
