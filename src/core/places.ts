@@ -1,0 +1,61 @@
+/** Names of everything below the state root. Pure: joins strings, touches nothing. */
+import path from 'node:path';
+
+export interface DispatchPlaces {
+  dir: string;
+  job: string;
+  journal: string;
+  result: string;
+  log: string;
+  /** Private 0700 directory of the shim's own socket. */
+  socketDir: string;
+  /** Private 0700 directory of the gateway's socket; the only one the sandbox sees. */
+  gatewayDir: string;
+  home: string;
+  copy: string;
+  scratch: string;
+  harvest: string;
+  check: string;
+  /** Apply and undo journals, with the bytes that were replaced. */
+  apply: string;
+  undo: string;
+  trash: string;
+}
+
+export function dispatchPlaces(state: string, id: string): DispatchPlaces {
+  const dir = path.join(state, 'dispatches', id);
+  const at = (name: string) => path.join(dir, name);
+  return {
+    dir,
+    job: at('job.json'),
+    journal: at('journal.jsonl'),
+    result: at('result.json'),
+    log: at('shim.log'),
+    socketDir: at('shim'),
+    gatewayDir: at('gateway'),
+    home: at('home'),
+    copy: at('copy'),
+    scratch: at('scratch'),
+    harvest: at('harvest'),
+    check: at('check'),
+    apply: at('apply'),
+    undo: at('undo'),
+    trash: path.join(state, 'trash', id),
+  };
+}
+
+/** Where the n-th object directory of a project is mounted in a sandbox; a copy's alternates name these. */
+export const objectsInside = (n: number): string => (n === 0 ? '/run/pancode/objects' : `/run/pancode/objects-${n}`);
+
+export const SOCKET_NAME = 'sock';
+
+export function statePlaces(state: string) {
+  return {
+    dispatches: path.join(state, 'dispatches'),
+    receipts: path.join(state, 'receipts.jsonl'),
+    ledger: path.join(state, 'ledger.db'),
+    daemonDir: path.join(state, 'daemon'),
+    daemonLock: path.join(state, 'daemon', 'lock.db'),
+    daemonLog: path.join(state, 'daemon', 'daemon.log'),
+  };
+}
