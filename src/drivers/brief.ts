@@ -1,0 +1,182 @@
+/** Collects what the brief says about a project: two git calls and a few small files, bounded in time and size. */
+import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { type BriefFacts, formatBrief } from '../core/brief.ts';
+import type { ProjectInstructions } from '../core/prompt.ts';
+import { findCommands, MANIFESTS, MARKERS, type ProjectFiles } from '../core/verify-command.ts';
+import { readBounded } from './bounded-read.ts';
+
+const GIT_FLAGS = [
+  '-c',
+  'core.hooksPath=/dev/null',
+  '-c',
+  'core.fsmonitor=false',
+  '-c',
+  'gc.auto=0',
+  '-c',
+  'maintenance.auto=false',
+  '-c',
+  'core.quotePath=false',
+  '-c',
+  'status.relativePaths=false',
+];
+const GIT_MS = 2_000;
+const MAX_FILES = 20_000;
+const README_BYTES = 1_500;
+const INSTRUCTION_BYTES = 256 * 1024;
+
+export interface ProjectFacts {
+  brief: string;
+  /** AGENTS.md and CLAUDE.md, outermost first; the same text only once. */
+  instructions: ProjectInstructions[];
+  files: ProjectFiles;
+}
+
+/** `root` and `cwd`: absolute real paths, `cwd` in `root`. `path`: the client's PATH. Never throws for what it finds; what is not known says so. */
+export async function collectProject(place: {
+  root: string;
+  cwd: string;
+  path: string;
+  git: boolean;
+}): Promise<ProjectFacts> {
+  const names = await readdir(place.root).catch(() => [] as string[]);
+  const [status, listed, files, readme, instructions] = await Promise.all([
+    place.git ? gitStatus(place) : null,
+    place.git ? gitFiles(place) : walk(place.root),
+    projectFiles(place.root, names),
+    readmeHead(place.root, names),
+    projectInstructions(place.root, place.cwd),
+  ]);
+  const facts: BriefFacts = {
+    git: place.git,
+    branch: status?.branch ?? null,
+    head: status?.head ?? null,
+    status: status?.changes ?? null,
+    files: listed?.slice(0, MAX_FILES) ?? null,
+    truncated: (listed?.length ?? 0) > MAX_FILES,
+    readme,
+    commands: findCommands(files),
+  };
+  return { brief: formatBrief(facts), instructions, files };
+}
+
+/** Manifests and lock files of a directory, for finding the check command. */
+export async function projectFiles(root: string, known?: string[]): Promise<ProjectFiles> {
+  const names = new Set(known ?? (await readdir(root).catch(() => [] as string[])));
+  const texts: ProjectFiles['texts'] = {};
+  await Promise.all(
+    MANIFESTS.filter((name) => names.has(name)).map(async (name) => {
+      const read = await readBounded(join(root, name), 256 * 1024, root);
+      if (read) texts[name] = read.text;
+    }),
+  );
+  return { texts, present: MARKERS.filter((name) => names.has(name)) };
+}
+
+async function readmeHead(root: string, names: string[]): Promise<string | null> {
+  const name = names.filter((one) => /^readme(\.(md|rst|txt|adoc))?$/i.test(one)).sort()[0];
+  const read = name === undefined ? null : await readBounded(join(root, name), README_BYTES, root);
+  if (read === null) return null;
+  // Cut at a line: half a line, or half a character, says nothing.
+  return read.cut ? read.text.slice(0, Math.max(read.text.lastIndexOf('\n'), 0)) : read.text;
+}
+
+async function projectInstructions(root: string, cwd: string): Promise<ProjectInstructions[]> {
+  const inner = relative(root, cwd);
+  const parts = inner === '' || inner.startsWith('..') ? [] : inner.split(sep);
+  const found: ProjectInstructions[] = [];
+  for (let depth = 0; depth <= parts.length; depth++)
+    for (const name of ['AGENTS.md', 'CLAUDE.md']) {
+      const path = [...parts.slice(0, depth), name].join('/');
+      const read = await readBounded(join(root, path), INSTRUCTION_BYTES, root);
+      if (read === null || found.some((one) => one.text === read.text)) continue;
+      found.push({
+        path,
+        text: read.cut ? `${read.text}\n[cut by PanCode: the file is larger than 256 kB]` : read.text,
+      });
+    }
+  return found;
+}
+
+function git(place: { root: string; path: string }, args: string[]): Promise<string | null> {
+  return new Promise((resolve) => {
+    execFile(
+      'git',
+      [...GIT_FLAGS, '-C', place.root, ...args],
+      {
+        env: {
+          PATH: place.path,
+          GIT_OPTIONAL_LOCKS: '0',
+          GIT_TERMINAL_PROMPT: '0',
+          GIT_NO_LAZY_FETCH: '1',
+          LC_ALL: 'C',
+        },
+        timeout: GIT_MS,
+        killSignal: 'SIGKILL',
+        maxBuffer: 8 * 1024 * 1024,
+      },
+      // No git, no answer in time, or not a repository: the brief says "unknown" instead.
+      (error, stdout) => resolve(error ? null : stdout),
+    );
+  });
+}
+
+async function gitStatus(place: {
+  root: string;
+  path: string;
+}): Promise<{ branch: string | null; head: string | null; changes: { code: string; path: string }[] } | null> {
+  const text = await git(place, [
+    'status',
+    '--porcelain=v2',
+    '--branch',
+    '-z',
+    '--ignore-submodules=all',
+    '--untracked-files=normal',
+  ]);
+  if (text === null) return null;
+  let branch: string | null = null;
+  let head: string | null = null;
+  const changes: { code: string; path: string }[] = [];
+  const records = text.split('\0');
+  for (let i = 0; i < records.length; i++) {
+    const record = records[i]!;
+    if (record.startsWith('# branch.head ')) branch = record.slice(14) === '(detached)' ? null : record.slice(14);
+    else if (record.startsWith('# branch.oid ')) head = record.slice(13) === '(initial)' ? null : record.slice(13, 25);
+    else if (record.startsWith('1 ')) changes.push({ code: record.slice(2, 4), path: fieldsAfter(record, 8) });
+    else if (record.startsWith('2 ')) {
+      changes.push({ code: record.slice(2, 4), path: fieldsAfter(record, 9) });
+      // The name a renamed file had before is a record of its own.
+      i++;
+    } else if (record.startsWith('u ')) changes.push({ code: record.slice(2, 4), path: fieldsAfter(record, 10) });
+    else if (record.startsWith('? ')) changes.push({ code: '??', path: record.slice(2) });
+  }
+  return { branch, head, changes: changes.sort((a, b) => (a.path < b.path ? -1 : 1)) };
+}
+
+/** The rest of a record after `n` fields, blanks in it kept. */
+function fieldsAfter(record: string, n: number): string {
+  return record.split(' ').slice(n).join(' ');
+}
+
+async function gitFiles(place: { root: string; path: string }): Promise<string[] | null> {
+  const text = await git(place, ['ls-files', '-z', '--cached', '--others', '--exclude-standard']);
+  return text === null ? null : [...new Set(text.split('\0').filter((name) => name !== ''))].sort();
+}
+
+const NOT_SHOWN = new Set(['.git', 'node_modules', '.venv', 'vendor', 'dist', 'target', '__pycache__']);
+
+/** Without git: the first thousand files, nearest to the top first. */
+async function walk(root: string): Promise<string[]> {
+  const files: string[] = [];
+  const queue = [''];
+  for (let i = 0; i < queue.length && i < 200 && files.length < 1_000; i++) {
+    const entries = await readdir(join(root, queue[i]!), { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      const path = queue[i] === '' ? entry.name : `${queue[i]}/${entry.name}`;
+      if (entry.isDirectory() && !NOT_SHOWN.has(entry.name)) queue.push(path);
+      else if (entry.isFile()) files.push(path);
+    }
+  }
+  return files.sort();
+}

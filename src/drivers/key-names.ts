@@ -1,0 +1,28 @@
+/**
+ * Names of the variables a configuration speaks of (`apiKeyEnv`, `env.pass`), wherever they stand in the file, presets included.
+ * Lenient on purpose: whether the file is valid is the daemon's to say, with the key and the nearest valid one.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+
+export async function keyNames(configDir: string): Promise<string[]> {
+  const file = path.join(configDir, 'config.yaml');
+  if (!fs.existsSync(file)) return [];
+  const { parse } = await import('yaml');
+  try {
+    return collect(parse(fs.readFileSync(file, 'utf8')));
+  } catch {
+    // Unreadable or not YAML: the daemon reads the same file and refuses it with the reason.
+    return [];
+  }
+}
+
+function collect(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(collect);
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, member]) => {
+    if (key === 'apiKeyEnv' && typeof member === 'string') return [member];
+    if (key === 'pass' && Array.isArray(member)) return member.filter((name) => typeof name === 'string');
+    return collect(member);
+  });
+}
