@@ -1,0 +1,102 @@
+/** A shim as the daemon sees it: starting one, following its events, telling it to stop. */
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import { createParser } from 'eventsource-parser';
+import type { DispatchPlaces } from '../core/places.ts';
+import type { JournalEvent } from '../protocol/event.ts';
+import type { StartPipe } from '../protocol/job.ts';
+import { socketAddress } from './socket.ts';
+
+export interface ShimProgram {
+  node: string;
+  shim: string;
+  env: Record<string, string>;
+}
+
+/** Starts a detached shim and waits until it serves its socket. Rejects with the tail of its log when it dies before that. */
+export async function startShim(
+  program: ShimProgram,
+  state: string,
+  id: string,
+  places: DispatchPlaces,
+  start: StartPipe,
+): Promise<void> {
+  const log = fs.openSync(places.log, 'a', 0o600);
+  const child = spawn(program.node, [program.shim, state, id], {
+    detached: true,
+    cwd: '/',
+    env: program.env,
+    stdio: ['pipe', 'pipe', log],
+  });
+  fs.closeSync(log);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code, signal) =>
+        reject(new Error(`the shim ended at once (${signal ?? code}): ${tail(places.log)}`)),
+      );
+      child.stdout?.once('data', () => resolve());
+      // A shim that died already makes this EPIPE; its exit says so better.
+      child.stdin?.on('error', () => {});
+      child.stdin?.end(JSON.stringify(start));
+    });
+  } finally {
+    child.removeAllListeners('exit');
+    child.on('error', () => {}); // nothing more is expected of a started child
+    child.stdout?.destroy();
+    child.unref();
+  }
+}
+
+/** Follows a shim's events from `from` on. Resolves when the stream ends, rejects when the shim cannot be reached. */
+export function followShim(
+  places: DispatchPlaces,
+  from: number,
+  deliver: (event: JournalEvent) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = shimRequest(places, 'GET', `/events?from=${from}`, (response) => {
+      const parser = createParser({ onEvent: (message) => deliver(JSON.parse(message.data) as JournalEvent) });
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => parser.feed(chunk));
+      response.on('end', resolve);
+      response.on('error', reject);
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+/** Asks a shim to stop its run; resolves once it has taken the request, rejects when it cannot be reached within `timeoutMs`. */
+export function stopShim(places: DispatchPlaces, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = shimRequest(places, 'POST', '/stop', (response) => {
+      response.resume();
+      response.on('end', resolve);
+      response.on('error', reject);
+    });
+    request.setTimeout(timeoutMs, () => request.destroy(new Error('the shim does not answer')));
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+function shimRequest(
+  places: DispatchPlaces,
+  method: string,
+  path: string,
+  answer: (response: http.IncomingMessage) => void,
+): http.ClientRequest {
+  const { address, close } = socketAddress(places.socketDir);
+  const request = http.request({ socketPath: address, method, path, agent: false }, answer);
+  request.once('socket', (socket) => {
+    socket.once('connect', close);
+    socket.once('error', close);
+  });
+  return request;
+}
+
+function tail(file: string): string {
+  return fs.readFileSync(file, 'utf8').trim().split('\n').slice(-3).join(' | ').slice(-500);
+}

@@ -1,0 +1,39 @@
+/**
+ * Unix sockets at paths of any length. A socket address holds 108 bytes, so on Linux the directory is opened and the socket
+ * is named through the descriptor (measured: a 123-byte path gives EINVAL on Node 24 and is cut silently on Node 20).
+ */
+import fs from 'node:fs';
+import type net from 'node:net';
+import path from 'node:path';
+import { SOCKET_NAME } from '../core/places.ts';
+
+/** Opens the socket directory and gives the address of the socket in it, usable until `close`. */
+export function socketAddress(dir: string): { address: string; close(): void } {
+  const direct = path.join(dir, SOCKET_NAME);
+  if (Buffer.byteLength(direct) < 100) return { address: direct, close: () => {} };
+  const fd = fs.openSync(dir, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+  return { address: `/proc/self/fd/${fd}/${SOCKET_NAME}`, close: () => fs.closeSync(fd) };
+}
+
+/**
+ * Listens on `<dir>/sock`: the directory is made 0700, the socket 0600, a dead one is replaced.
+ * The caller makes sure that nobody else serves this directory.
+ */
+export async function listenInDirectory(server: net.Server, dir: string): Promise<void> {
+  fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  fs.chmodSync(dir, 0o700);
+  fs.rmSync(path.join(dir, SOCKET_NAME), { force: true });
+  const { address, close } = socketAddress(dir);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(address, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    fs.chmodSync(path.join(dir, SOCKET_NAME), 0o600);
+  } finally {
+    close();
+  }
+}

@@ -1,0 +1,116 @@
+/** `receipts.jsonl`: the append-only, hash-chained truth about finished dispatches. Written by the daemon alone. */
+import fs from 'node:fs';
+import { chainFault, seal } from '../../core/chain.ts';
+import type { Amendment, Integrity, Receipt } from '../../protocol/receipt.ts';
+
+export type ChainLine = Receipt | Amendment;
+
+/** Where a line lies in the file, in bytes. */
+export interface LinePlace {
+  offset: number;
+  length: number;
+}
+
+/** Appends one record, sealed after `prev`, and flushes it to disk before returning. */
+export function appendToChain<T extends object>(
+  file: string,
+  record: T,
+  prev: string | null,
+): T & { integrity: Integrity } {
+  const sealed = seal(record, prev);
+  const fd = fs.openSync(file, 'a', 0o600);
+  const before = fs.fstatSync(fd).size;
+  try {
+    const buffer = Buffer.from(`${JSON.stringify(sealed)}\n`);
+    let done = 0;
+    while (done < buffer.length) done += fs.writeSync(fd, buffer, done);
+    fs.fsyncSync(fd);
+  } catch (cause) {
+    fs.ftruncateSync(fd, before);
+    throw cause;
+  } finally {
+    fs.closeSync(fd);
+  }
+  return sealed;
+}
+
+/**
+ * Walks the whole lines from byte `from`. A torn last line is not visited. Returns the offset after the last whole line.
+ * `visit` gets `null` for a line that is not JSON.
+ */
+export function walkChain(
+  file: string,
+  from: number,
+  visit: (record: ChainLine | null, place: LinePlace) => void,
+): number {
+  let fd: number;
+  try {
+    fd = fs.openSync(file, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return from;
+    throw error;
+  }
+  try {
+    let offset = from;
+    let rest = Buffer.alloc(0);
+    const chunk = Buffer.alloc(1 << 20);
+    for (;;) {
+      const n = fs.readSync(fd, chunk, 0, chunk.length, offset + rest.length);
+      if (n === 0) return offset;
+      rest = Buffer.concat([rest, chunk.subarray(0, n)]);
+      let start = 0;
+      for (let end = rest.indexOf(10, start); end >= 0; end = rest.indexOf(10, start)) {
+        visit(parseLine(rest.subarray(start, end)), { offset: offset + start, length: end - start });
+        start = end + 1;
+      }
+      offset += start;
+      rest = rest.subarray(start);
+    }
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+export function readLine(file: string, place: LinePlace): ChainLine {
+  const fd = fs.openSync(file, 'r');
+  try {
+    const buffer = Buffer.alloc(place.length);
+    fs.readSync(fd, buffer, 0, place.length, place.offset);
+    return JSON.parse(buffer.toString('utf8')) as ChainLine;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Cuts a torn last line off (its writer was killed before the line was whole), keeping the bytes beside the file. */
+export function mendTail(file: string, whole: number): number {
+  const size = fs.existsSync(file) ? fs.statSync(file).size : 0;
+  if (size <= whole) return 0;
+  const bytes = fs.readFileSync(file).subarray(whole);
+  fs.writeFileSync(`${file}.torn`, Buffer.concat([bytes, Buffer.from('\n')]), { flag: 'a', mode: 0o600 });
+  fs.truncateSync(file, whole);
+  return bytes.length;
+}
+
+/** Checks every link. `faults` names line numbers from 1. */
+export function verifyChain(file: string): { lines: number; faults: { line: number; what: string }[] } {
+  let lines = 0;
+  let prev: string | null = null;
+  const faults: { line: number; what: string }[] = [];
+  walkChain(file, 0, (record) => {
+    lines += 1;
+    const what = record ? chainFault(record, prev) : 'it is not JSON';
+    if (what) faults.push({ line: lines, what });
+    prev = record?.integrity?.self ?? prev;
+  });
+  return { lines, faults };
+}
+
+function parseLine(bytes: Buffer): ChainLine | null {
+  try {
+    return JSON.parse(bytes.toString('utf8')) as ChainLine;
+  } catch {
+    // The caller decides what an unreadable line means; verifyChain names it.
+    return null;
+  }
+}

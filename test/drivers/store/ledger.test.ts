@@ -1,0 +1,97 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openLedger } from '../../../src/drivers/store/ledger.ts';
+import { verifyChain } from '../../../src/drivers/store/receipts.ts';
+import { Receipt } from '../../../src/protocol/receipt.ts';
+import { testReceipt } from '../../fixtures/receipt.ts';
+
+let dir: string;
+let places: { receipts: string; ledger: string };
+beforeEach(() => {
+  dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pancode ledger-'));
+  places = { receipts: path.join(dir, 'receipts.jsonl'), ledger: path.join(dir, 'ledger.db') };
+});
+afterEach(() => fs.rmSync(dir, { recursive: true, force: true }));
+
+const undo = (id: string) => ({
+  id,
+  at: '2026-01-02T00:00:00.000Z',
+  type: 'undo' as const,
+  by: 'user' as const,
+  files: ['a'],
+  patchSha256: null,
+  commit: null,
+});
+
+describe('the ledger', () => {
+  it('keeps receipts and amendments in one chain and gives them back', () => {
+    const ledger = openLedger(places);
+    const first = ledger.addReceipt(testReceipt('A'));
+    ledger.addReceipt(testReceipt('BB', { task: 'ümlaut\n☃' }));
+    ledger.addAmendment(undo('A'));
+    expect(Receipt.parse(first)).toEqual(first);
+    expect(ledger.get('A')).toMatchObject({ receipt: { id: 'A' }, amendments: [{ type: 'undo' }] });
+    expect(ledger.get('BB')?.receipt.task).toBe('ümlaut\n☃');
+    expect(ledger.list({ limit: 1 }).map((receipt) => receipt.id)).toEqual(['BB']);
+    expect(ledger.list({ limit: 9, agent: 'nobody' })).toEqual([]);
+    expect(verifyChain(places.receipts)).toEqual({ lines: 3, faults: [] });
+    ledger.close();
+  });
+
+  it('writes exactly one receipt for one dispatch', () => {
+    const ledger = openLedger(places);
+    const first = ledger.addReceipt(testReceipt('A'));
+    expect(ledger.addReceipt(testReceipt('A', { task: 'another' }))).toEqual(first);
+    expect(verifyChain(places.receipts).lines).toBe(1);
+    ledger.close();
+  });
+
+  it('takes in what its index missed, and re-creates a deleted one', () => {
+    const ledger = openLedger(places);
+    ledger.addReceipt(testReceipt('A'));
+    ledger.addAmendment(undo('A'));
+    ledger.close();
+    for (const name of fs.readdirSync(dir)) if (name.startsWith('ledger.db')) fs.rmSync(path.join(dir, name));
+    const again = openLedger(places);
+    expect(again.get('A')?.amendments).toHaveLength(1);
+    expect(again.rebuild()).toBe(2);
+    again.addReceipt(testReceipt('BB'));
+    expect(verifyChain(places.receipts)).toEqual({ lines: 3, faults: [] });
+    again.close();
+  });
+
+  it('cuts a torn last line off, keeps its bytes, and goes on with a whole chain', () => {
+    const ledger = openLedger(places);
+    ledger.addReceipt(testReceipt('A'));
+    ledger.close();
+    fs.appendFileSync(places.receipts, '{"schema":1,"id":"tor');
+    const again = openLedger(places);
+    again.addReceipt(testReceipt('BB'));
+    expect(verifyChain(places.receipts)).toEqual({ lines: 2, faults: [] });
+    expect(fs.readFileSync(`${places.receipts}.torn`, 'utf8')).toContain('"tor');
+    again.close();
+  });
+
+  it('sets a damaged index aside and makes it anew', () => {
+    const ledger = openLedger(places);
+    ledger.addReceipt(testReceipt('A'));
+    ledger.close();
+    for (const ending of ['-wal', '-shm']) fs.rmSync(`${places.ledger}${ending}`, { force: true });
+    fs.writeFileSync(places.ledger, 'this is no database, '.repeat(500));
+    const again = openLedger(places);
+    expect(again.get('A')?.receipt.id).toBe('A');
+    expect(fs.readFileSync(`${places.ledger}.damaged`, 'utf8')).toContain('no database');
+    again.close();
+  });
+
+  it('names the lines somebody changed', () => {
+    const ledger = openLedger(places);
+    for (const id of ['A', 'BB', 'CCC']) ledger.addReceipt(testReceipt(id));
+    ledger.close();
+    const lines = fs.readFileSync(places.receipts, 'utf8').trim().split('\n');
+    fs.writeFileSync(places.receipts, `${lines[0]}\n${lines[1]?.replace('Do it.', 'Did it.')}\nnot json\n`);
+    expect(verifyChain(places.receipts).faults.map((fault) => fault.line)).toEqual([2, 3]);
+  });
+});
