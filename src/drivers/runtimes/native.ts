@@ -1,0 +1,164 @@
+/** The native runtime: PanCode's own agent, driven over JSON Lines (drivers/native-agent/lines.ts). */
+import type { AgentProcess, RunHost, Runtime } from '../../core/contracts.ts';
+import { nativeActions } from '../../core/native-tools.ts';
+import { PanError } from '../../protocol/error.ts';
+import { type AgentEnd, AgentEvent } from '../../protocol/event.ts';
+import type { Job } from '../../protocol/job.ts';
+import { type Line, splitLines } from '../lines.ts';
+import { NativeAsk, type NativeCommand, type NativeInput } from '../native-agent/lines.ts';
+
+/** Longest silence of a model server: a large prompt on a local model takes minutes before the first word. */
+const IDLE_MS = 600_000;
+/** How long a process may hold its output open after it has exited. */
+const DRAIN_MS = 500;
+
+const native: Runtime = {
+  id: 'native',
+  can: {
+    questions: true,
+    readonly: true,
+    resume: false,
+    steer: false,
+    // Counted by the gateway, through which all its model traffic goes.
+    usage: true,
+    models: false,
+    effort: true,
+    systemPrompt: true,
+    interrupt: true,
+  },
+  programs: [],
+  wire: null,
+  // Part of PanCode: where PanCode runs, it runs. Its models are those of the endpoints.
+  probe: async () => ({ version: null, state: 'ready', reason: null, installRoots: [], models: [] }),
+  run,
+};
+export default native;
+
+async function* run(job: Job, host: RunHost): AsyncGenerator<AgentEvent, void> {
+  if (host.signal.aborted) return yield cancelled();
+  if (job.worker.model === null) return yield failed('The native runtime was given no model to run.');
+  let child: AgentProcess;
+  try {
+    child = await host.spawn(host.nativeCommand, {});
+  } catch (error) {
+    return yield failed(startFailure(error));
+  }
+  let grace: NodeJS.Timeout | undefined;
+  const send = (line: NativeInput | NativeCommand) => {
+    if (child.stdin.writable) child.stdin.write(`${JSON.stringify(line)}\n`);
+  };
+  const stop = () => {
+    send({ type: 'cancel' });
+    grace = setTimeout(() => child.kill(), host.graceMs);
+  };
+  // A process that has gone takes no input; its exit is what we report.
+  child.stdin.on('error', () => {});
+  host.signal.addEventListener('abort', stop, { once: true });
+  if (host.signal.aborted) stop();
+  // Something it started may hold the pipe open; its own exit is the end of what it says.
+  void child.exited.then(() => setTimeout(() => child.stdout.destroy(), DRAIN_MS).unref());
+  try {
+    send(inputOf(job, host, job.worker.model));
+    let end: AgentEnd | null = null;
+    for await (const heard of listen(child)) {
+      if ('ask' in heard) {
+        const { id, action, subject, detail } = heard.ask;
+        void host.ask({ action, subject, detail }).then((answer) => send({ type: 'answer', id, ...answer }));
+      } else if (heard.event.type === 'end') {
+        end = heard.event;
+        break;
+      } else yield heard.event;
+    }
+    const late = end && setTimeout(() => child.kill(), host.graceMs);
+    const exit = await child.exited;
+    clearTimeout(late ?? undefined);
+    // Its own last word stands, but how it went is told.
+    if (end && exit.code !== 0) yield { type: 'notice', text: `After its end the ${exitText(exit)}.` };
+    yield end ?? (host.signal.aborted ? cancelled() : failed(withoutEnd(exit, child.stderrTail())));
+  } catch (error) {
+    // `run` never throws: whatever broke here is how the dispatch ended.
+    yield host.signal.aborted ? cancelled() : failed(`The native agent’s output could not be read: ${oneLine(error)}`);
+  } finally {
+    clearTimeout(grace);
+    host.signal.removeEventListener('abort', stop);
+    child.kill();
+    await child.exited;
+  }
+}
+
+function inputOf(job: Job, host: RunHost, model: string): NativeInput {
+  return {
+    type: 'start',
+    endpoint: host.endpoint,
+    model,
+    server: serverName(job),
+    system: job.prompt.system,
+    task: job.prompt.task,
+    actions: nativeActions(job),
+    effort: job.effort,
+    limits: { turns: job.limits.turns, waitMs: job.limits.waitMs, idleMs: Math.min(IDLE_MS, job.limits.timeoutMs) },
+  };
+}
+
+/** "lab (http://127.0.0.1:8000)": without the user name and password a URL may hold. */
+function serverName(job: Job): string {
+  const { baseUrl } = job.upstream;
+  const origin = URL.canParse(baseUrl) ? new URL(baseUrl).origin : baseUrl;
+  return job.worker.endpoint === null ? origin : `${job.worker.endpoint} (${origin})`;
+}
+
+type Heard = { event: AgentEvent } | { ask: NativeAsk };
+
+/** Everything the process says, in order; ends when its output does. */
+async function* listen(child: AgentProcess): AsyncGenerator<Heard, void> {
+  try {
+    for await (const line of splitLines(child.stdout)) if (line.text.trim() !== '') yield understand(line);
+  } catch (error) {
+    // We close the pipe ourselves once the process has exited and something else still holds it.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  }
+}
+
+function understand(line: Line): Heard {
+  let value: unknown;
+  try {
+    value = JSON.parse(line.text);
+  } catch {
+    const what = line.whole
+      ? 'The agent process wrote something that is no event'
+      : 'The last line of the agent process broke off';
+    return { event: { type: 'notice', text: `${what}: ${line.text.slice(0, 300)}` } };
+  }
+  const ask = NativeAsk.safeParse(value);
+  if (ask.success) return { ask: ask.data };
+  const event = AgentEvent.safeParse(value);
+  if (event.success) return { event: event.data };
+  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : null;
+  return { event: { type: 'unknown', vendorType: typeof type === 'string' ? type : '', raw: value } };
+}
+
+function failed(reason: string): AgentEnd {
+  return { type: 'end', ok: false, status: 'failed', reason, answer: null, turns: null };
+}
+
+function cancelled(): AgentEnd {
+  return { type: 'end', ok: false, status: 'cancelled', reason: 'Cancelled.', answer: null, turns: null };
+}
+
+function startFailure(error: unknown): string {
+  if (error instanceof PanError) return `${error.message} ${error.do}`;
+  return `The native agent could not be started: ${oneLine(error)}`;
+}
+
+function withoutEnd(exit: { code: number | null; signal: string | null }, stderr: string): string {
+  const said = stderr.trim().replace(/\s+/g, ' ').slice(-300);
+  return `The ${exitText(exit)} without finishing${said === '' ? '.' : `: ${said}`}`;
+}
+
+function exitText(exit: { code: number | null; signal: string | null }): string {
+  return `native agent ${exit.signal ? `was ended by ${exit.signal}` : `exited with status ${exit.code ?? 'unknown'}`}`;
+}
+
+function oneLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').slice(0, 300);
+}
