@@ -65,7 +65,7 @@ export interface RuntimeProbe {
   version: string | null;
   state: RuntimeState;
   reason: string | null;
-  /** Directories that must be mounted read-only for the program to run; real paths. */
+  /** Directories or single files that must be mounted read-only for the program to run; real paths. */
   installRoots: string[];
   /** Models this runtime offers by itself, best default first. */
   models: Pick<ModelEntry, 'id' | 'tier'>[];

@@ -37,6 +37,7 @@ const STAND_INS: { day: string; script: string }[] = [
   { day: 'tears its last line', script: 'process.stdout.write(\'{"type":"te\')' },
   { day: 'prints events of unknown kinds', script: 'console.log(JSON.stringify({type:"from-the-future",n:1}))' },
   { day: 'prints one line of 2 MB', script: 'process.stdout.write("x".repeat(2000000))' },
+  { day: 'prints one line of 50 MB', script: 'process.stdout.write("x".repeat(50000000) + "\\n")' },
   { day: 'closes its input and goes', script: 'process.stdin.destroy(); setTimeout(() => {}, 50)' },
 ];
 

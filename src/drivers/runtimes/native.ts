@@ -1,16 +1,15 @@
 /** The native runtime: PanCode's own agent, driven over JSON Lines (drivers/native-agent/lines.ts). */
 import type { AgentProcess, RunHost, Runtime } from '../../core/contracts.ts';
-import { nativeActions } from '../../core/native-tools.ts';
+import { offeredActions } from '../../core/offered-actions.ts';
 import { PanError } from '../../protocol/error.ts';
 import { type AgentEnd, AgentEvent } from '../../protocol/event.ts';
 import type { Job } from '../../protocol/job.ts';
-import { type Line, splitLines } from '../lines.ts';
+import { agentLines } from '../agent-lines.ts';
+import type { Line } from '../lines.ts';
 import { NativeAsk, type NativeCommand, type NativeInput } from '../native-agent/lines.ts';
 
 /** Longest silence of a model server: a large prompt on a local model takes minutes before the first word. */
 const IDLE_MS = 600_000;
-/** How long a process may hold its output open after it has exited. */
-const DRAIN_MS = 500;
 
 const native: Runtime = {
   id: 'native',
@@ -44,23 +43,25 @@ async function* run(job: Job, host: RunHost): AsyncGenerator<AgentEvent, void> {
     return yield failed(startFailure(error));
   }
   let grace: NodeJS.Timeout | undefined;
+  const killLater = () => {
+    grace ??= setTimeout(() => child.kill(), host.graceMs);
+  };
   const send = (line: NativeInput | NativeCommand) => {
     if (child.stdin.writable) child.stdin.write(`${JSON.stringify(line)}\n`);
   };
   const stop = () => {
     send({ type: 'cancel' });
-    grace = setTimeout(() => child.kill(), host.graceMs);
+    killLater();
   };
   // A process that has gone takes no input; its exit is what we report.
   child.stdin.on('error', () => {});
   host.signal.addEventListener('abort', stop, { once: true });
   if (host.signal.aborted) stop();
-  // Something it started may hold the pipe open; its own exit is the end of what it says.
-  void child.exited.then(() => setTimeout(() => child.stdout.destroy(), DRAIN_MS).unref());
   try {
     send(inputOf(job, host, job.worker.model));
     let end: AgentEnd | null = null;
-    for await (const heard of listen(child)) {
+    for await (const line of agentLines(child)) {
+      const heard = understand(line);
       if ('ask' in heard) {
         const { id, action, subject, detail } = heard.ask;
         void host.ask({ action, subject, detail }).then((answer) => send({ type: 'answer', id, ...answer }));
@@ -69,9 +70,9 @@ async function* run(job: Job, host: RunHost): AsyncGenerator<AgentEvent, void> {
         break;
       } else yield heard.event;
     }
-    const late = end && setTimeout(() => child.kill(), host.graceMs);
+    // It has ended, or closed its output: what it still does, nobody hears.
+    killLater();
     const exit = await child.exited;
-    clearTimeout(late ?? undefined);
     // Its own last word stands, but how it went is told.
     if (end && exit.code !== 0) yield { type: 'notice', text: `After its end the ${exitText(exit)}.` };
     yield end ?? (host.signal.aborted ? cancelled() : failed(withoutEnd(exit, child.stderrTail())));
@@ -94,7 +95,7 @@ function inputOf(job: Job, host: RunHost, model: string): NativeInput {
     server: serverName(job),
     system: job.prompt.system,
     task: job.prompt.task,
-    actions: nativeActions(job),
+    actions: offeredActions(job),
     effort: job.effort,
     limits: { turns: job.limits.turns, waitMs: job.limits.waitMs, idleMs: Math.min(IDLE_MS, job.limits.timeoutMs) },
   };
@@ -108,16 +109,6 @@ function serverName(job: Job): string {
 }
 
 type Heard = { event: AgentEvent } | { ask: NativeAsk };
-
-/** Everything the process says, in order; ends when its output does. */
-async function* listen(child: AgentProcess): AsyncGenerator<Heard, void> {
-  try {
-    for await (const line of splitLines(child.stdout)) if (line.text.trim() !== '') yield understand(line);
-  } catch (error) {
-    // We close the pipe ourselves once the process has exited and something else still holds it.
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
-  }
-}
 
 function understand(line: Line): Heard {
   let value: unknown;

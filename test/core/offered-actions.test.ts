@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { nativeActions } from '../../src/core/native-tools.ts';
+import { offeredActions } from '../../src/core/offered-actions.ts';
 import { testJob } from '../fixtures/run-host.ts';
 
 const writer = testJob('/p');
@@ -22,5 +22,5 @@ it.each([
     ['file.read', 'search', 'command.run'],
   ],
 ])('%s', (_name, job, actions) => {
-  expect(nativeActions(job)).toEqual(actions);
+  expect(offeredActions(job)).toEqual(actions);
 });
