@@ -43,6 +43,7 @@ export function journalFacts(events: JournalEvent[]): JournalFacts {
     agentProcess: null,
     shim: null,
   };
+  const open = new Map<number, string>();
   const asked = new Map<string, Extract<JournalEvent, { type: 'question' }>>();
   let agentStart: number | null = null;
   for (const event of events) {
@@ -86,7 +87,11 @@ export function journalFacts(events: JournalEvent[]): JournalFacts {
           });
         break;
       }
+      case 'request-started':
+        open.set(event.n, event.path);
+        break;
       case 'request':
+        open.delete(event.request.n);
         facts.requests.push(event.request);
         facts.firstTokenMs ??= event.request.firstTokenMs;
         break;
@@ -103,5 +108,28 @@ export function journalFacts(events: JournalEvent[]): JournalFacts {
         break;
     }
   }
+  for (const [n, path] of open) facts.requests.push(unfinished(n, path));
   return facts;
+}
+
+/** A request whose end nobody saw, because its shim died: what it took is unknown. */
+function unfinished(n: number, path: string): MeteredRequest {
+  return {
+    n,
+    path,
+    model: null,
+    status: null,
+    input: null,
+    cacheRead: null,
+    cacheWrite: null,
+    output: null,
+    reasoning: null,
+    grade: 'unknown',
+    complete: false,
+    simulated: false,
+    ms: 0,
+    firstTokenMs: null,
+    retryAfterMs: null,
+    error: null,
+  };
 }

@@ -1,5 +1,6 @@
 /** What went wrong with a model request, as facts and as one sentence. */
 import { isRateLimit } from '../../core/loop.ts';
+import { retryAfter } from '../../core/retry-after.ts';
 import type { AgentEnd } from '../../protocol/event.ts';
 
 export interface ModelFailure {
@@ -42,18 +43,6 @@ function saidIn(body: string): string | null {
     // Not JSON (a proxy's page, for example): the caller shows the text itself.
     return null;
   }
-}
-
-/** `retry-after-ms`, else `retry-after` in seconds or as a date (RFC 9110 §10.2.3). */
-function retryAfter(headers: Record<string, string>, now: number): number | null {
-  const ms = Number.parseFloat(headers['retry-after-ms'] ?? '');
-  if (Number.isFinite(ms) && ms >= 0) return ms;
-  const value = headers['retry-after'];
-  if (value === undefined) return null;
-  const seconds = Number(value);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1_000);
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? null : Math.max(0, date - now);
 }
 
 /** The end of a run whose model request failed for good. */

@@ -1,0 +1,47 @@
+/** What a model request says about itself, read from its body. */
+import { type Fields, fields, text } from './reading.ts';
+
+export interface PromptFacts {
+  model: string | null;
+  stream: boolean;
+  /** null: the body is no JSON object. The server will say so; it is forwarded as it is. */
+  fields: Fields | null;
+}
+
+export function readPrompt(body: string): PromptFacts {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return { model: null, stream: false, fields: null };
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { model: null, stream: false, fields: null };
+  const found = fields(value);
+  return { model: text(found.model), stream: found.stream === true, fields: found };
+}
+
+/**
+ * The body of a Chat Completions request that also asks for usage at the end of its stream; null where nothing is to be added: no stream,
+ * or the client has said what it wants. The field goes in front of the text as it came, so that numbers beyond 2^53 and repeated keys
+ * arrive as the client wrote them.
+ */
+export function askForUsage(body: string, facts: PromptFacts): string | null {
+  if (!facts.fields || !facts.stream) return null;
+  const options = facts.fields.stream_options;
+  if (options === undefined) return body.replace('{', '{"stream_options":{"include_usage":true},');
+  const said = options !== null && (typeof options !== 'object' || (fields(options).include_usage ?? null) !== null);
+  if (said) return null;
+  return JSON.stringify({ ...facts.fields, stream_options: { ...fields(options), include_usage: true } });
+}
+
+/** UTF-8 bytes of what the model reads: system, messages and tools, without the data of images and files. */
+export function promptBytes(body: string): number {
+  const { fields: found } = readPrompt(body);
+  if (!found) return Buffer.byteLength(body);
+  const read = [found.system, found.messages, found.tools].filter((part) => part !== undefined);
+  const spoken = JSON.stringify(read, (key, value) =>
+    typeof value === 'string' && (key === 'data' || value.startsWith('data:')) ? '' : value,
+  );
+  return Buffer.byteLength(spoken);
+}

@@ -1,0 +1,71 @@
+/** The headers that cross the gateway, in both directions. */
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { Wire } from '../../protocol/words.ts';
+
+/** RFC 9110 §7.6.1: they concern one connection. Those a `Connection` header names are added to them. */
+const HOP_BY_HOP = [
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+];
+/** Credentials of any service: the agent has none, and what it sends is not passed for one. */
+const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cookie'];
+/** Set by this hop, or about where the agent is. `if-*`: an answer must be one that can be metered, never "unchanged". */
+const OWN = /^(host|content-length|expect|accept-encoding|range|via|forwarded|x-forwarded-.*|x-real-ip|if-.*)$/;
+
+/** `body`: its length in bytes; null = none is sent. */
+export function upstreamHeaders(
+  incoming: IncomingHttpHeaders,
+  facts: { wire: Wire; apiKey: string | null; token: string; body: number | null },
+): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {};
+  for (const [name, value] of passing(incoming)) {
+    const hidden = CREDENTIALS.includes(name) || OWN.test(name) || String(value).includes(facts.token);
+    if (!hidden) headers[name] = value;
+  }
+  // What cannot be read cannot be metered.
+  headers['accept-encoding'] = 'identity';
+  if (facts.body !== null) headers['content-length'] = facts.body;
+  if (facts.apiKey !== null)
+    Object.assign(
+      headers,
+      facts.wire === 'anthropic-messages' ? { 'x-api-key': facts.apiKey } : { authorization: `Bearer ${facts.apiKey}` },
+    );
+  return headers;
+}
+
+/** `decoded`: the body is passed on in another encoding than it came in, so length and encoding no longer hold. */
+export function downstreamHeaders(
+  incoming: IncomingHttpHeaders,
+  facts: { apiKey: string | null; decoded: boolean },
+): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {};
+  for (const [name, value] of passing(incoming)) {
+    if (name === 'set-cookie' || name === 'alt-svc') continue;
+    if (facts.decoded && (name === 'content-encoding' || name === 'content-length')) continue;
+    headers[name] = redact(String(value), facts.apiKey);
+  }
+  return headers;
+}
+
+/** A service that repeats the key it was sent must not tell it to the agent, nor to the journal. */
+export const redact = (text: string, apiKey: string | null): string =>
+  apiKey ? text.replaceAll(apiKey, '[key]') : text;
+
+function passing(headers: IncomingHttpHeaders): [string, string | string[]][] {
+  const named = String(headers.connection ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim());
+  return Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined || HOP_BY_HOP.includes(name) || named.includes(name) ? [] : [[name, value]],
+  );
+}

@@ -1,0 +1,54 @@
+/** What the gateway itself answers when it does not forward: an error in the form the wire's clients read. */
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Wire } from '../../protocol/words.ts';
+
+/** Error types as Anthropic's and OpenAI's APIs name them; both use the same words for these. */
+const TYPES: Record<number, string> = {
+  400: 'invalid_request_error',
+  401: 'authentication_error',
+  403: 'permission_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  502: 'api_error',
+};
+
+function body(wire: Wire, status: number, message: string): string {
+  const type = TYPES[status] ?? 'api_error';
+  return JSON.stringify(
+    wire === 'anthropic-messages'
+      ? { type: 'error', error: { type, message } }
+      : { error: { message, type, param: null, code: null } },
+  );
+}
+
+export function refuse(
+  response: ServerResponse,
+  wire: Wire,
+  status: number,
+  message: string,
+  headers: Record<string, string> = {},
+): void {
+  // The agent may have gone: then there is nobody to tell.
+  if (response.destroyed || response.headersSent) return;
+  const text = body(wire, status, message);
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    // Asking again helps only where the service or the number of requests is the trouble.
+    'x-should-retry': String(status === 429 || status === 502),
+    ...headers,
+  });
+  response.end(text);
+}
+
+/** For CONNECT and upgrades, which Node hands over as a bare connection. */
+export function refuseConnection(socket: Duplex, wire: Wire): void {
+  const text = body(wire, 403, 'The gateway is no proxy and changes no protocol.');
+  // The other side may go before it has read this.
+  socket.on('error', () => {});
+  socket.end(
+    `HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+    () => socket.destroy(),
+  );
+}
