@@ -1,0 +1,131 @@
+/** A change as a person and the apply gate look at it: files with their classes, risky shapes, and the patch with its hash. */
+import { createHash } from 'node:crypto';
+import { classOf } from '../../core/policy/paths.ts';
+import { type Risk, riskyShape } from '../../core/policy/shape.ts';
+import { EXIT, PanError } from '../../protocol/error.ts';
+import type { ChangedFile } from '../../protocol/receipt.ts';
+import { type GitHost, git, splitNul, tryGit } from './git.ts';
+import type { Project } from './inspect.ts';
+import { type RankedChange, rankChanges } from './ranks.ts';
+import { plain, treeChanges } from './tree-changes.ts';
+
+export interface FoundChanges {
+  files: ChangedFile[];
+  forbidden: { path: string; why: string }[];
+  protected: { path: string; why: string; boundary: boolean }[];
+  risky: Risk[];
+  /** What `git apply` takes; the same bytes for the same two trees, whatever the user's configuration says. */
+  patch: Buffer;
+  patchSha256: string;
+}
+
+const PATCH_FLAGS = [
+  '--full-index',
+  '--binary',
+  '--no-ext-diff',
+  '--no-textconv',
+  '--no-renames',
+  '--no-color',
+  '--no-relative',
+  '--src-prefix=a/',
+  '--dst-prefix=b/',
+  '--unified=3',
+  '--inter-hunk-context=0',
+  '--diff-algorithm=myers',
+  '--indent-heuristic',
+  '--submodule=short',
+  '--ignore-submodules=none',
+];
+
+/** `base` and `result` are commits, or names of refs. Throws PanError when one of them is not in the repository any more. */
+export async function changesOf(project: Project, host: GitHost, base: string, result: string): Promise<FoundChanges> {
+  const [from, to] = await Promise.all([commitOf(project, host, base), commitOf(project, host, result)]);
+  const compare = (flags: string[]) => git(host, ['--bare', 'diff-tree', '-r', ...flags, from, to], plain(project));
+  const [changes, counted, patch] = await Promise.all([
+    treeChanges(project, host, from, to),
+    compare(['-z', '--numstat', '--no-renames']),
+    compare(['-p', ...PATCH_FLAGS]),
+  ]);
+  const ranked = await rankChanges(project, host, changes, to);
+  const lines = lineCounts(counted);
+  const files = ranked.map(({ change, path, rank }) => ({
+    path,
+    ...(lines.get(change.name) ?? UNCOUNTED),
+    class: classOf(rank),
+  }));
+  const reasons = (wanted: (rank: RankedChange['rank']) => boolean) =>
+    ranked
+      .filter(({ rank }) => wanted(rank))
+      .map(({ path, why, rank }) => ({ path, why, boundary: rank === 'trust-boundary' }));
+  return {
+    files,
+    forbidden: reasons((rank) => rank === 'forbidden').map(({ path, why }) => ({ path, why })),
+    protected: reasons((rank) => rank === 'protected' || rank === 'trust-boundary'),
+    risky: await risks(project, host, ranked, files, from),
+    patch,
+    patchSha256: createHash('sha256').update(patch).digest('hex'),
+  };
+}
+
+/** The commit a ref or an id names. */
+export async function commitOf(project: Project, host: GitHost, name: string): Promise<string> {
+  const asked = await tryGit(host, ['rev-parse', '-q', '--verify', '--end-of-options', `${name}^{commit}`], {
+    cwd: project.root,
+  });
+  if (asked.code === 0) return asked.stdout.toString('utf8').trim();
+  throw new PanError(
+    'no-commit',
+    `${name} is not in the repository ${project.root} any more.`,
+    'It was pruned or deleted; dispatch the task again.',
+    EXIT.failed,
+  );
+}
+
+const UNCOUNTED = { added: null, deleted: null };
+
+/** Lines per name; null for binary content. */
+function lineCounts(numstat: Buffer): Map<string, { added: number | null; deleted: number | null }> {
+  return new Map(
+    splitNul(numstat, 'latin1').map((entry) => {
+      const [added, deleted, ...name] = entry.split('\t') as [string, string, ...string[]];
+      return [name.join('\t'), added === '-' ? UNCOUNTED : { added: Number(added), deleted: Number(deleted) }];
+    }),
+  );
+}
+
+async function risks(
+  project: Project,
+  host: GitHost,
+  ranked: RankedChange[],
+  files: ChangedFile[],
+  base: string,
+): Promise<Risk[]> {
+  const sizes = await binarySizes(project, host, ranked, files);
+  const shapes = ranked.map(({ change, path }, n) => ({
+    path,
+    added: files[n]?.added ?? null,
+    deleted: files[n]?.deleted ?? null,
+    removed: change.new === null,
+    bytes: change.new ? (sizes.get(change.new.id) ?? null) : null,
+  }));
+  const removes = shapes.some((shape) => shape.removed);
+  const before = removes
+    ? splitNul(await git(host, ['ls-tree', '-r', '-z', '--name-only', base], { cwd: project.root })).length
+    : 0;
+  return riskyShape(shapes, before);
+}
+
+/** Sizes in bytes of the new binary files, by blob id. */
+async function binarySizes(
+  project: Project,
+  host: GitHost,
+  ranked: RankedChange[],
+  files: ChangedFile[],
+): Promise<Map<string, number>> {
+  const ids = ranked.flatMap(({ change }, n) => (change.new && files[n]?.added === null ? [change.new.id] : []));
+  if (ids.length === 0) return new Map();
+  const input = ids.map((id) => `${id}\n`).join('');
+  const out = await git(host, ['cat-file', '--batch-check=%(objectname) %(objectsize)'], { cwd: project.root, input });
+  const lines = out.toString('utf8').trim().split('\n');
+  return new Map(lines.map((line) => [line.split(' ')[0] as string, Number(line.split(' ')[1])]));
+}

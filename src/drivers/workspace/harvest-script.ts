@@ -1,0 +1,71 @@
+/**
+ * What runs inside the harvest sandbox: git with a directory of ours reads what the agent left behind. Nothing of the copy's own git
+ * directory is read as configuration; from it come only candidate commit ids, by grep, and objects, by id, for a pack of their own.
+ * $1 git, $2 the tree, $3 the output directory, $4 base, $5 the copy's object directory (quoted), $6 length of an id.
+ */
+export const HARVEST_SCRIPT = `
+set -u
+umask 077
+git=$1 tree=$2 out=$3 base=$4 theirs=$5 length=$6
+export GIT_DIR="$out/git" GIT_WORK_TREE="$tree" GIT_INDEX_FILE="$out/git/index"
+export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1 GIT_NO_LAZY_FETCH=1 LC_ALL=C
+cd "$tree" && [ -d "$GIT_DIR" ] || { echo "the harvest sandbox lacks its directories" >&2; exit 90; }
+
+stage() {
+  "$git" ls-files -o -z --exclude-standard > "$out/untracked" || return 1
+  # Names that end in a slash are repositories inside the tree: reported, never entered.
+  grep -z '/$' "$out/untracked" > "$out/embedded"
+  grep -zv '/$' "$out/untracked" > "$out/added"
+  "$git" add -u --ignore-errors -- . 2>> "$out/errors"; added=$?
+  "$git" update-index --add --remove --replace -z --stdin < "$out/added" 2>> "$out/errors" || return 1
+  # A tracked path that became a repository, and what could not be read, stays as it was and is reported.
+  "$git" ls-files -s -z | grep -z '^160000' | cut -z -f 2- > "$out/links"
+  if [ -s "$out/links" ]; then
+    "$git" update-index --force-remove -z --stdin < "$out/links" || return 1
+    cat "$out/links" >> "$out/embedded"
+  fi
+  : > "$out/unread"
+  [ $added -eq 0 ] || "$git" diff-files --name-only -z --ignore-submodules=all > "$out/unread"
+  # Names git refuses to store, such as a variant of .git.
+  ! grep -q '^Ignoring path' "$out/errors" || "$git" ls-files -o -z --exclude-standard | grep -zv '/$' >> "$out/unread"
+  return 0
+}
+
+: > "$out/errors"
+if ! stage; then
+  # A damaged index, or attributes that git cannot follow: once more from the base, bytes as they are.
+  rm -f "$GIT_INDEX_FILE" "$GIT_INDEX_FILE.lock"
+  printf '* -text -eol -ident -filter -working-tree-encoding\\n' > "$GIT_DIR/info/attributes"
+  "$git" read-tree "$base" && stage || { tail -n 3 "$out/errors" >&2; exit 91; }
+fi
+"$git" ls-files -o -i -z --exclude-standard --directory --no-empty-directory > "$out/ignored" 2>> "$out/errors"
+
+written=$("$git" write-tree) || exit 92
+if [ "$written" = "$("$git" rev-parse "$base^{tree}")" ]; then
+  printf '%s\\n' "$written" > "$out/tree"
+else
+  commit=$("$git" commit-tree "$written" -p "$base" -m "pancode: result") || exit 93
+  printf '%s\\n^%s\\n' "$commit" "$base" | "$git" pack-objects -q --revs --thin --stdout > "$out/result.pack" || exit 94
+  printf '%s\\n%s\\n' "$written" "$commit" > "$out/tree"
+fi
+
+# Commits the agent made. All of this may fail on what it wrote there: the tree above is what counts.
+[ -d "$tree/.git" ] && [ ! -L "$tree/.git" ] || exit 0
+set --
+for name in HEAD ORIG_HEAD packed-refs refs logs; do
+  [ -L "$tree/.git/$name" ] || set -- "$@" "$tree/.git/$name"
+done
+[ $# -gt 0 ] || exit 0
+grep -rhoaE "(^|[^0-9a-f])[0-9a-f]{$length}([^0-9a-f]|$)" "$@" 2> /dev/null |
+  grep -oE "[0-9a-f]{$length}" | sort -u | grep -v "^$base" | head -n 500 > "$out/candidates"
+[ -s "$out/candidates" ] || exit 0
+export GIT_ALTERNATE_OBJECT_DIRECTORIES="$theirs"
+"$git" cat-file --batch-check='%(objecttype) %(objectname)' < "$out/candidates" 2> /dev/null | sed -n 's/^commit //p' > "$out/commits"
+"$git" rev-list --ignore-missing --stdin --not "$base" < "$out/commits" > "$out/new" 2> /dev/null
+"$git" rev-list --ignore-missing --stdin --parents --not "$base" < "$out/commits" 2> /dev/null | cut -s -d ' ' -f 2- | tr ' ' '\\n' | sort -u > "$out/parents"
+sort -u "$out/new" | comm -23 - "$out/parents" | head -n 50 > "$out/tips"
+[ -s "$out/tips" ] || exit 0
+{ cat "$out/tips" && printf '^%s\\n' "$base"; } | "$git" pack-objects -q --revs --thin --stdout > "$out/commits.part" 2> /dev/null &&
+  mv "$out/commits.part" "$out/commits.pack"
+exit 0
+`;

@@ -1,0 +1,204 @@
+/** Brings what an agent left in its copy into `refs/pancode/<id>/result`. The copy is hostile input: git reads it inside a sandbox only. */
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { formatConfig, objectDirsInside, objectList, PLAIN_FILES, pristineIndex, writeGitDirectory } from './copy.ts';
+import { userExcludes } from './excludes.ts';
+import { type GitHost, git, gitLine, lastLine, splitNul } from './git.ts';
+import { HARVEST_SCRIPT } from './harvest-script.ts';
+import type { Project } from './inspect.ts';
+import { quoteForGit } from './quote.ts';
+import { commitsRef, resultRef } from './refs.ts';
+import { removeTree } from './remove.ts';
+import { copyIndex, RECORD_IDENTITY } from './snapshot.ts';
+
+export interface HarvestOptions {
+  id: string;
+  /** The snapshot the copy was made from. */
+  base: string;
+  copy: string;
+  /** Private directory; what is in it is removed first. */
+  outDir: string;
+  /**
+   * Runs a command where the copy is read-only at the project's path, the object directories are at `objectsInside(n)`, and
+   * `outDir` is writable at /run/pancode/out; without network. It is called once.
+   */
+  runInSandbox(command: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
+  /** There is no sandbox: `runInSandbox` runs on the host, and everything is at its real path. */
+  unsandboxed?: boolean;
+}
+
+export interface Harvest {
+  /** null: the tree is the base's. Its only parent is the base. */
+  commit: string | null;
+  tree: string;
+  /** How many files differ from the base. */
+  files: number;
+  /** What is in the copy but not in the result: new ignored files, embedded repositories, what git could not read. Directories end in "/". */
+  ignored: string[];
+  /** Repositories the agent made inside its copy; also in `ignored`. */
+  embedded: string[];
+  /** Refs of commits the agent made itself. */
+  commits: string[];
+}
+
+/** Needs the agent's processes to be gone. Rejects when the result could not be kept; the copy is then all there is. Idempotent. */
+export async function harvest(project: Project, host: GitHost, options: HarvestOptions): Promise<Harvest> {
+  const { copy, outDir } = options;
+  removeTree(outDir);
+  fs.mkdirSync(outDir, { recursive: true, mode: 0o700 });
+  const [excludes, removed] = await Promise.all([userExcludes(project, host), makeReadable(copy, host)]);
+  const tree = options.unsandboxed ? copy : project.root;
+  const out = options.unsandboxed ? outDir : '/run/pancode/out';
+  writeGitDirectory(project, path.join(outDir, 'git'), {
+    HEAD: 'ref: refs/heads/none\n',
+    config: harvestConfig(project),
+    'info/exclude': excludes,
+    'objects/info/alternates': objectList(options.unsandboxed ? project.objectDirs : objectDirsInside(project)),
+  });
+  await startingIndex(project, host, options);
+  const length = project.objectFormat === 'sha1' ? '40' : '64';
+  const theirs = quoteForGit(path.join(tree, '.git', 'objects'));
+  const ran = await options.runInSandbox([
+    '/bin/sh',
+    '-c',
+    HARVEST_SCRIPT,
+    'harvest',
+    programOf(host),
+    tree,
+    out,
+    options.base,
+    theirs,
+    length,
+  ]);
+  if (ran.code !== 0)
+    throw new Error(`the harvest ended with ${ran.code}: ${lastLine(ran.stderr) || 'no reason given'}`);
+  const found = await take(project, host, options, removed);
+  fs.rmSync(pristineIndex(copy), { force: true });
+  return found;
+}
+
+/** Reads what the script wrote and takes its objects over, every one of them checked. No branch of the user's is ever moved. */
+async function take(project: Project, host: GitHost, options: HarvestOptions, removed: string[]): Promise<Harvest> {
+  const at = { cwd: project.root };
+  const file = (name: string) => path.join(options.outDir, name);
+  const read = (name: string) => fs.readFileSync(file(name));
+  const [tree, commit = null] = read('tree').toString('utf8').trim().split('\n') as [string, string?];
+  const embedded = splitNul(read('embedded')).map((name) => (name.endsWith('/') ? name : `${name}/`));
+  const ignored = [...splitNul(read('ignored')), ...embedded, ...splitNul(read('unread')), ...removed];
+  const harvested: Harvest = { commit, tree, files: 0, ignored: [...new Set(ignored)].sort(), embedded, commits: [] };
+  if (commit !== null) {
+    await importPack(project, host, file('result.pack'));
+    const [shape, changed] = await Promise.all([
+      gitLine(host, ['rev-parse', `${commit}^@`, `${commit}^{tree}`], at),
+      git(host, ['diff-tree', '-r', '-z', '--name-only', '--no-renames', options.base, commit], at),
+    ]);
+    if (shape !== `${options.base}\n${tree}`) throw new Error('the harvested commit is not the one that was made');
+    await git(host, ['update-ref', resultRef(options.id), commit], at);
+    harvested.files = splitNul(changed).length;
+  }
+  if (fs.existsSync(file('commits.pack'))) {
+    const tips = read('tips').toString('utf8').trim().split('\n');
+    harvested.commits = await importCommits(project, host, file('commits.pack'), tips, options.id);
+  }
+  return harvested;
+}
+
+async function importCommits(
+  project: Project,
+  host: GitHost,
+  pack: string,
+  tips: string[],
+  id: string,
+): Promise<string[]> {
+  try {
+    await importPack(project, host, pack);
+  } catch {
+    // History the agent forged may not pass the check of its objects. The tree, which is the result, is kept already.
+    return [];
+  }
+  const refs = tips.map((_, n) => `${commitsRef(id)}/${n + 1}`);
+  const input = tips.map((tip, n) => `update ${refs[n]} ${tip}\n`).join('');
+  await git(host, ['update-ref', '--stdin'], { cwd: project.root, input });
+  return refs;
+}
+
+/** What fsck says about these files is the apply gate's to judge: refusing the import would lose the rest of the work. */
+const ONLY_CLASSED = [
+  'gitmodulesName',
+  'gitmodulesUrl',
+  'gitmodulesPath',
+  'gitmodulesUpdate',
+  'gitmodulesSymlink',
+  'gitmodulesBlob',
+  'gitmodulesLarge',
+  'gitattributesLarge',
+  'gitattributesLineLength',
+  'gitattributesBlob',
+]
+  .map((check) => `${check}=warn`)
+  .join(',');
+
+/** Adds a pack, with every object and every link between them checked. (`git fetch` of a bundle checks neither before git 2.46.) */
+async function importPack(project: Project, host: GitHost, pack: string): Promise<void> {
+  await git(host, ['index-pack', '--stdin', '--fix-thin', `--strict=${ONLY_CLASSED}`], {
+    cwd: project.root,
+    inputFile: pack,
+  });
+}
+
+/** The index of the untouched copy spares reading files that have not changed; where it is gone, the base's tree does. */
+async function startingIndex(project: Project, host: GitHost, options: HarvestOptions): Promise<void> {
+  const index = path.join(options.outDir, 'git', 'index');
+  copyIndex(pristineIndex(options.copy), index);
+  if (!fs.existsSync(index))
+    await git(host, ['read-tree', options.base], { cwd: project.root, env: { GIT_INDEX_FILE: index } });
+}
+
+/**
+ * git cannot read what the agent took the permission from, and waits for ever on a fifo named .gitignore: permissions are opened, and
+ * fifos, sockets and devices, which hold no content, are removed. Returns their names. Nothing is executed, no link is followed.
+ */
+function makeReadable(copy: string, host: GitHost): Promise<string[]> {
+  const closed = ['(', '-type', 'd', '!', '-perm', '-700', '-o', '-type', 'f', '!', '-perm', '-400', ')'];
+  const open = [...closed, '-exec', 'chmod', 'u+rwX', '{}', ';'];
+  const special = ['!', '-type', 'd', '!', '-type', 'f', '!', '-type', 'l', '-print0', '-exec', 'rm', '-f', '{}', ';'];
+  return new Promise((resolve, reject) =>
+    execFile(
+      'find',
+      ['-P', copy, ...open, '-o', ...special],
+      { env: { PATH: host.path, LC_ALL: 'C' }, maxBuffer: 1 << 24, encoding: 'buffer' },
+      (error, stdout, stderr) => {
+        // What it could not open it names, and git will name it again.
+        if (error && stderr.length === 0) return reject(error);
+        resolve(splitNul(stdout).map((file) => path.relative(copy, file)));
+      },
+    ),
+  );
+}
+
+function harvestConfig(project: Project): string {
+  const core = [
+    ...PLAIN_FILES,
+    'core.fsmonitor=false',
+    'core.hooksPath=/dev/null',
+    'core.excludesFile=/dev/null',
+    // Names that are .git on another file system: refused here, one by one, and not the whole result when it is taken over.
+    'core.protectHFS=true',
+    'core.protectNTFS=true',
+    'gc.auto=0',
+  ]
+    .map((setting) => setting.split(/[.=]/) as [string, string, string])
+    .map(([section, name, value]) => `[${section}]\n\t${name} = ${value}\n`);
+  const { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email } = RECORD_IDENTITY;
+  return `${formatConfig(project)}${core.join('')}[user]\n\tname = ${name}\n\temail = ${email}\n`;
+}
+
+/** The user's git by its real path: inside, PATH may lead to directories the agent could write. */
+function programOf(host: GitHost): string {
+  for (const dir of host.path.split(':')) {
+    const file = path.join(dir, 'git');
+    if (path.isAbsolute(file) && fs.existsSync(file)) return file;
+  }
+  return '/usr/bin/git';
+}

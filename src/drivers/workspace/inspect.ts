@@ -1,0 +1,277 @@
+/** What a project is, and whether PanCode can work on it. What cannot be handled yet is refused with the reason and the way out. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { EXIT, PanError } from '../../protocol/error.ts';
+import { type GitHost, git, lastLine, splitNul, tryGit } from './git.ts';
+import { textOf } from './names.ts';
+import { unquoteFromGit } from './quote.ts';
+
+export interface Project {
+  /** Real path of the work tree's top. */
+  root: string;
+  /** Real path the agent starts in: root or below. */
+  cwd: string;
+  /** This work tree's own git directory; the same as `commonDir` but in a linked worktree. */
+  gitDir: string;
+  commonDir: string;
+  /** The repository's object directory and the alternates it borrows from. */
+  objectDirs: string[];
+  objectFormat: 'sha1' | 'sha256';
+  shallow: boolean;
+  /** null = no commit yet. */
+  head: string | null;
+  /** Name and e-mail of the user's git configuration; null where one of them is missing. */
+  identity: { name: string; email: string } | null;
+}
+
+/** Unknown options are echoed by `git rev-parse`, so that one call can answer with paths that hold newlines. */
+const SEPARATOR = '--pancode-next';
+const ASKED_CONFIG =
+  '^(user\\.(name|email)|core\\.sparsecheckout|extensions\\.(partialclone|objectformat)|remote\\..*\\.promisor)$';
+
+/**
+ * Throws PanError (exit 2) for a place that is no project. `stateDir` is given at admission: the project must not overlap PanCode's own
+ * state, git must be new enough, and shapes of a repository that are not handled yet are refused, with repositories inside it. Later
+ * looks, at harvest or apply, do not: the work of a dispatch must not be lost because the user is in the middle of a merge by then.
+ * Three git processes, six at admission, all but the first at once.
+ */
+export async function inspectProject(
+  cwd: string,
+  host: GitHost,
+  admission: { stateDir?: string } = {},
+): Promise<Project> {
+  const real = realDirectory(cwd);
+  refusePlaces(real, host.home, admission.stateDir);
+  const place = await locate(real, host);
+  refusePlaces(place.root, host.home, admission.stateDir);
+  const at = { cwd: place.root };
+  const [config, head] = await Promise.all([
+    tryGit(host, ['config', '-z', '--get-regexp', ASKED_CONFIG], at),
+    tryGit(host, ['rev-parse', '-q', '--verify', 'HEAD^{commit}'], at),
+    admission.stateDir === undefined ? null : refuseShapes(place.root, host),
+  ]);
+  const values = configValues(config.stdout);
+  if (admission.stateDir !== undefined) refuseKinds(place.root, values);
+  try {
+    fs.accessSync(place.commonDir, fs.constants.W_OK);
+  } catch (cause) {
+    throw new PanError(
+      'git-read-only',
+      `${place.commonDir} is not writable, so the work could not be kept in git.`,
+      'Make the repository writable for you.',
+      EXIT.usage,
+      cause,
+    );
+  }
+  const [name, email] = [values.get('user.name'), values.get('user.email')];
+  return {
+    ...place,
+    cwd: real,
+    objectFormat: values.get('extensions.objectformat') === 'sha256' ? 'sha256' : 'sha1',
+    head: head.code === 0 ? head.stdout.toString('utf8').trim() : null,
+    identity: name && email ? { name, email } : null,
+  };
+}
+
+/**
+ * Names of the untracked files that git does not ignore, as latin1 so that every byte survives. Throws PanError where one of them is a
+ * whole repository. `env` may name another index.
+ */
+export async function untrackedFiles(root: string, host: GitHost, env: Record<string, string> = {}): Promise<string[]> {
+  const names = splitNul(await git(host, ['ls-files', '-o', '-z', '--exclude-standard'], { cwd: root, env }), 'latin1');
+  const nested = names.find((name) => name.endsWith('/'));
+  if (nested === undefined) return names;
+  throw refused(
+    'nested-repository',
+    `${path.join(root, textOf(nested))} is a repository inside this one, which is not handled yet.`,
+    'Ignore it (.gitignore), move it away, or run the dispatch inside it.',
+  );
+}
+
+type Place = Pick<Project, 'root' | 'gitDir' | 'commonDir' | 'objectDirs' | 'shallow'>;
+
+async function locate(real: string, host: GitHost): Promise<Place> {
+  const next = ['--show-toplevel', '--absolute-git-dir', '--git-common-dir'].flatMap((question) => [
+    SEPARATOR,
+    question,
+  ]);
+  const objects = [SEPARATOR, '--git-path', 'objects', SEPARATOR, '--is-shallow-repository'];
+  const asked = await tryGit(
+    host,
+    ['rev-parse', '--path-format=absolute', '--is-inside-work-tree', ...next, ...objects],
+    { cwd: real },
+  );
+  if (asked.code !== 0) throw notARepository(real, asked.stderr);
+  const answers = asked.stdout.toString('utf8').replace(/\n$/, '').split(`\n${SEPARATOR}\n`);
+  const [inside, top, gitDir, commonDir, objectDir, shallow] = answers as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  if (inside !== 'true') throw bare(real);
+  return {
+    root: fs.realpathSync(top),
+    gitDir: fs.realpathSync(gitDir),
+    commonDir: fs.realpathSync(commonDir),
+    objectDirs: objectDirectories(objectDir),
+    shallow: shallow === 'true',
+  };
+}
+
+function realDirectory(cwd: string): string {
+  const stat = fs.statSync(cwd, { throwIfNoEntry: false });
+  if (!stat) throw refused('no-directory', `${cwd} does not exist.`, 'Give --cwd a directory of your project.');
+  if (!stat.isDirectory())
+    throw refused('no-directory', `${cwd} is not a directory.`, 'Give --cwd a directory of your project.');
+  try {
+    fs.accessSync(cwd, fs.constants.R_OK | fs.constants.X_OK);
+  } catch (cause) {
+    throw new PanError(
+      'unreadable',
+      `${cwd} cannot be read.`,
+      'Make it readable for you, or work elsewhere.',
+      EXIT.usage,
+      cause,
+    );
+  }
+  return fs.realpathSync(cwd);
+}
+
+/** The whole disk, a home, and anything that holds PanCode's own state are no projects: an agent would see far too much. */
+function refusePlaces(dir: string, home: string, stateDir: string | undefined): void {
+  const realHome = fs.existsSync(home) ? fs.realpathSync(home) : home;
+  const holds = (inner: string) => inner === dir || inner.startsWith(dir === '/' ? '/' : `${dir}/`);
+  if (dir === '/')
+    throw refused('bad-project', 'The root directory cannot be a project.', 'Change into your project first.');
+  if (holds(realHome))
+    throw refused(
+      'bad-project',
+      `${dir} is your home directory or holds it, so it cannot be a project.`,
+      'Change into your project first.',
+    );
+  const state = stateDir && fs.existsSync(stateDir) ? fs.realpathSync(stateDir) : stateDir;
+  if (state && (holds(state) || dir.startsWith(`${state}/`)))
+    throw refused(
+      'bad-project',
+      `${dir} holds PanCode's own state or lies in it, so it cannot be a project.`,
+      'Work elsewhere, or move PANCODE_HOME.',
+    );
+}
+
+/** The last value of each name wins, as in git. */
+function configValues(bytes: Buffer): Map<string, string> {
+  return new Map(
+    splitNul(bytes).map((entry) => {
+      const end = entry.indexOf('\n');
+      // A name without a value is true.
+      return end < 0 ? [entry, 'true'] : [entry.slice(0, end), entry.slice(end + 1)];
+    }),
+  );
+}
+
+async function refuseShapes(root: string, host: GitHost): Promise<void> {
+  const [staged] = await Promise.all([
+    git(host, ['ls-files', '-s', '-z'], { cwd: root }),
+    refuseOldGit(host, root),
+    untrackedFiles(root, host),
+  ]);
+  refuseEntries(root, splitNul(staged, 'latin1'));
+}
+
+function refuseKinds(root: string, config: Map<string, string>): void {
+  const isTrue = (value: string | undefined) => value !== undefined && /^(true|yes|on|[1-9]\d*)$/i.test(value);
+  if (isTrue(config.get('core.sparsecheckout')))
+    throw refused(
+      'sparse',
+      `${root} is a sparse checkout, which is not handled yet.`,
+      'Run `git sparse-checkout disable`, or use a full clone.',
+    );
+  if (
+    [...config].some(
+      ([name, value]) => name === 'extensions.partialclone' || (name.endsWith('.promisor') && isTrue(value)),
+    )
+  )
+    throw refused(
+      'partial',
+      `${root} is a partial clone: objects are missing.`,
+      'Complete it with `git fetch --refetch --no-filter`, then unset remote.<name>.promisor.',
+    );
+}
+
+/** `staged`: entries of an index as `git ls-files -s` prints them, in latin1. Throws PanError for submodules and unmerged files. */
+export function refuseEntries(root: string, staged: string[]): void {
+  const name = (entry: string) => textOf(entry.slice(entry.indexOf('\t') + 1));
+  const link = staged.find((entry) => entry.startsWith('160000 '));
+  if (link)
+    throw refused(
+      'submodule',
+      `${root} has the submodule ${name(link)}, which is not handled yet.`,
+      'Run the dispatch inside the submodule, or in a repository without one.',
+    );
+  const unmerged = staged.find((entry) => /^\d+ [0-9a-f]+ [123]\t/.test(entry));
+  if (unmerged)
+    throw refused('unmerged', `${root} has unmerged files (${name(unmerged)}).`, 'Finish or abort the merge first.');
+}
+
+/** Apply needs `git merge-tree --write-tree`, which came with git 2.38. */
+async function refuseOldGit(host: GitHost, root: string): Promise<void> {
+  const version = (await git(host, ['version'], { cwd: root })).toString('utf8');
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(version) ?? [];
+  if (Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 38)) return;
+  throw refused(
+    'old-git',
+    `This is ${version.trim()}; applying a change needs git 2.38 or newer.`,
+    'Install a newer git.',
+  );
+}
+
+/** The alternates file of the repository is followed: a shared clone's own objects are not all there is. */
+function objectDirectories(first: string): string[] {
+  const found: string[] = [];
+  const visit = (dir: string) => {
+    if (!fs.existsSync(dir)) return;
+    const real = fs.realpathSync(dir);
+    if (found.includes(real)) return;
+    found.push(real);
+    const alternates = path.join(real, 'info', 'alternates');
+    if (!fs.existsSync(alternates)) return;
+    for (const line of fs.readFileSync(alternates, 'utf8').split('\n'))
+      if (line && !line.startsWith('#')) visit(path.resolve(real, unquoteFromGit(line)));
+  };
+  visit(first);
+  return found;
+}
+
+function notARepository(dir: string, stderr: string): PanError {
+  // git names the directory its exception has to name, which may be above this one.
+  const foreign = /dubious ownership in repository at '(.*?)'\n/s.exec(stderr)?.[1];
+  if (foreign !== undefined)
+    return refused(
+      'foreign',
+      `The repository ${foreign} belongs to another user.`,
+      `If you trust it, run: git config --global --add safe.directory '${foreign.replaceAll("'", `'\\''`)}'`,
+    );
+  if (/not a git repository/i.test(stderr))
+    return refused(
+      'no-repository',
+      `${dir} is not in a git repository, and work is kept in git.`,
+      'Run `git init` there first.',
+    );
+  if (/must be run in a work tree/.test(stderr)) return bare(dir);
+  return refused(
+    'bad-repository',
+    `git cannot read the repository of ${dir}: ${lastLine(stderr)}.`,
+    'Repair it and run the command again.',
+  );
+}
+
+function bare(dir: string): PanError {
+  return refused('bare', `${dir} is a git directory without a work tree.`, 'Run the command in a checkout.');
+}
+
+function refused(code: string, what: string, toDo: string): PanError {
+  return new PanError(code, what, toDo, EXIT.usage);
+}
