@@ -285,7 +285,7 @@ function nothingReady(
 }
 
 function fix(worker: WorkerEntry): string {
-  if (worker.state === 'auth-required') return `Set the key (${worker.reason ?? worker.runtime}).`;
+  if (worker.state === 'auth-required') return 'Do what the reason says and run the command again.';
   if (worker.state === 'unavailable')
     return `Start or install what ${worker.endpoint ?? worker.runtime} needs, then run \`pancode fleet --refresh\`.`;
   return 'Run `pancode fleet` to see what is ready.';

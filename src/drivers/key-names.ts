@@ -4,15 +4,16 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { parse } from 'yaml';
 
-export async function keyNames(configDir: string): Promise<string[]> {
+export function keyNames(configDir: string): string[] {
   const file = path.join(configDir, 'config.yaml');
   if (!fs.existsSync(file)) return [];
-  const { parse } = await import('yaml');
+  const text = fs.readFileSync(file, 'utf8');
   try {
-    return collect(parse(fs.readFileSync(file, 'utf8')));
+    return collect(parse(text));
   } catch {
-    // Unreadable or not YAML: the daemon reads the same file and refuses it with the reason.
+    // Not YAML: the daemon reads the same file and refuses it with the reason.
     return [];
   }
 }

@@ -28,7 +28,7 @@ describe('the chain', () => {
   });
 
   it('sees a changed, a missing and an unsealed line', () => {
-    expect(chainFault({ ...second, n: 3 }, first.integrity.self)).toContain('content');
+    expect(chainFault({ ...second, n: 3 } as object, first.integrity.self)).toContain('content');
     expect(chainFault(second, null)).toContain('follow');
     expect(chainFault({ id: 'c' } as object, null)).toContain('no integrity');
   });

@@ -28,6 +28,7 @@ function input(name: string, changes: Partial<PromptInput> = {}): PromptInput {
     },
     instructions: [{ path: 'AGENTS.md', text: 'Use tabs.' }],
     brief: 'Branch: main',
+    prior: '',
     task: 'Fix the bug.',
     ...changes,
   };

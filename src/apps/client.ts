@@ -1,0 +1,192 @@
+/** The command line's way to the daemon: HTTP over its unix socket, started on demand, streams that survive its death. */
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { statePlaces } from '../core/places.ts';
+import { socketAddress } from '../drivers/socket.ts';
+import { type ErrorBody, EXIT, PanError } from '../protocol/error.ts';
+import type { JournalEvent, SettledEvent } from '../protocol/event.ts';
+import type { Receipt } from '../protocol/receipt.ts';
+import { bundleDir } from './assets.ts';
+import type { Environment } from './environment.ts';
+import { VERSION } from './version.ts';
+
+/** How long a daemon may take until it serves, ms; another one may have to end first. */
+const START_MS = 20_000;
+
+export interface Client {
+  /** One request; the daemon is started when it is not running. Throws the PanError the daemon answered. */
+  call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T>;
+  /** Events of a dispatch up to and with its receipt; reconnects after a daemon's death without losing or doubling one. */
+  follow(id: string, onEvent: (event: JournalEvent) => void, body: unknown): Promise<Receipt>;
+}
+
+export function createClient(environment: Environment): Client {
+  const { daemonDir } = statePlaces(environment.roots.state);
+  const call = async <T>(method: 'GET' | 'POST', target: string, body?: unknown): Promise<T> => {
+    const response = await reach(environment, () => send(daemonDir, method, target, body));
+    return readAnswer<T>(response);
+  };
+  return {
+    call,
+    async follow(id, onEvent, body) {
+      let from = 1;
+      for (;;) {
+        const response = await reach(environment, () =>
+          send(daemonDir, 'POST', `/v1/dispatches/${id}/events?from=${from}`, body),
+        );
+        if (response.statusCode !== 200) await readAnswer(response);
+        try {
+          for await (const event of readEvents(response)) {
+            if (event.type === 'receipt') return event.receipt;
+            onEvent(event);
+            from = event.seq + 1;
+          }
+        } catch {
+          // The daemon died in the middle of a line: what was whole is counted in `from`, the rest is asked for again.
+        }
+        await delay(50);
+      }
+    },
+  };
+}
+
+/** Sends to the daemon that runs; null when none does. */
+export function sendIfRunning(
+  environment: Environment,
+  method: 'GET' | 'POST',
+  target: string,
+): Promise<http.IncomingMessage> | null {
+  const { daemonDir } = statePlaces(environment.roots.state);
+  return fs.existsSync(path.join(daemonDir, 'sock')) ? send(daemonDir, method, target, undefined) : null;
+}
+
+export function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException)?.code ?? '');
+}
+
+async function reach(
+  environment: Environment,
+  attempt: () => Promise<http.IncomingMessage>,
+): Promise<http.IncomingMessage> {
+  const deadline = performance.now() + START_MS;
+  for (;;) {
+    try {
+      const response = await attempt();
+      const version = response.headers['x-pancode-version'];
+      if (version === VERSION) return response;
+      // A daemon of another version is replaced; its dispatches go on and the new one takes them over.
+      response.resume();
+      await drain(await send(statePlaces(environment.roots.state).daemonDir, 'POST', '/v1/stop', {}));
+      await delay(50);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      if (performance.now() > deadline)
+        throw new PanError(
+          'no-daemon',
+          'The daemon does not stay up.',
+          `Read ${statePlaces(environment.roots.state).daemonLog}.`,
+          EXIT.failed,
+          error,
+        );
+      await startDaemon(environment);
+    }
+  }
+}
+
+/** Starts a daemon and waits until it serves, or until it says that another one does. */
+export async function startDaemon(environment: Environment): Promise<void> {
+  const places = statePlaces(environment.roots.state);
+  fs.mkdirSync(places.daemonDir, { recursive: true, mode: 0o700 });
+  const log = fs.openSync(places.daemonLog, 'a', 0o600);
+  const child = spawn(process.execPath, [path.join(bundleDir(), 'daemon.js')], {
+    detached: true,
+    cwd: '/',
+    env: environment.daemon,
+    stdio: ['ignore', 'pipe', log],
+  });
+  fs.closeSync(log);
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    // With 0 it found another one that was quicker.
+    child.once('exit', (code) => (code === 0 ? resolve() : reject(brokenDaemon(places.daemonLog))));
+    child.stdout?.once('data', () => resolve());
+  });
+  child.removeAllListeners('exit');
+  child.on('error', () => {}); // it is started; nothing more is expected of the handle
+  child.stdout?.destroy();
+  child.unref();
+}
+
+function brokenDaemon(log: string): PanError {
+  const said = fs.readFileSync(log, 'utf8').trim().split('\n');
+  const fault = said.findLast((line) => /^\w*Error\b/.test(line)) ?? said.at(-1) ?? '';
+  return new PanError(
+    'no-daemon',
+    `The daemon ended at once: ${fault.slice(0, 300)}`,
+    `Its whole log is ${log}.`,
+    EXIT.failed,
+  );
+}
+
+function send(daemonDir: string, method: string, target: string, body: unknown): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    let address: { address: string; close(): void };
+    try {
+      address = socketAddress(daemonDir);
+    } catch (error) {
+      return reject(error);
+    }
+    const request = http.request(
+      {
+        socketPath: address.address,
+        method,
+        path: target,
+        agent: false,
+        headers: { 'content-type': 'application/json' },
+      },
+      resolve,
+    );
+    request.once('socket', (socket) => {
+      socket.once('connect', address.close);
+      socket.once('error', address.close);
+    });
+    request.on('error', reject);
+    request.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+async function readAnswer<T>(response: http.IncomingMessage): Promise<T> {
+  const text = await drain(response);
+  const value = JSON.parse(text || 'null') as T & { error?: ErrorBody & { exit?: number } };
+  if ((response.statusCode ?? 500) < 400) return value;
+  const error = value?.error;
+  throw error
+    ? new PanError(error.code, error.what, error.do, error.exit)
+    : new Error(`the daemon answered ${response.statusCode}: ${text.slice(0, 300)}`);
+}
+
+async function drain(response: http.IncomingMessage): Promise<string> {
+  response.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  return text;
+}
+
+async function* readEvents(response: http.IncomingMessage): AsyncGenerator<JournalEvent | SettledEvent> {
+  response.setEncoding('utf8');
+  let rest = '';
+  for await (const chunk of response) {
+    rest += chunk;
+    for (let end = rest.indexOf('\n\n'); end >= 0; end = rest.indexOf('\n\n')) {
+      const data = rest
+        .slice(0, end)
+        .split('\n')
+        .find((line) => line.startsWith('data: '));
+      rest = rest.slice(end + 2);
+      if (data) yield JSON.parse(data.slice(6));
+    }
+  }
+}

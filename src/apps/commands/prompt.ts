@@ -1,0 +1,54 @@
+/** `pancode prompt show AGENT`: the compiled prompt, without task and brief: what stays the same between dispatches. */
+import path from 'node:path';
+import type { Command } from 'commander';
+import { bundleDir } from '../assets.ts';
+import type { CommandContext } from '../command.ts';
+
+export function register(program: Command, context: CommandContext): void {
+  program
+    .command('prompt')
+    .description('compiled prompts')
+    .command('show <agent>')
+    .description('the system prompt this agent gets here')
+    .action(async (name: string) => {
+      const { loadAgents } = await import('../../drivers/agents.ts');
+      const { loadConfig } = await import('../../drivers/config.ts');
+      const { collectProject } = await import('../../drivers/brief.ts');
+      const { projectRootOf } = await import('../../drivers/project-root.ts');
+      const { findAgent } = await import('../../core/agents.ts');
+      const { compilePrompt } = await import('../../core/prompt.ts');
+      const { environment } = context;
+      const { cwd, mode, safety, preset } = context.options();
+      const root = projectRootOf(cwd);
+      const { config } = await loadConfig({
+        configDir: environment.roots.config,
+        projectRoot: root,
+        flags: { mode, safety, preset },
+      });
+      const { agents, constitution } = await loadAgents({
+        shippedDir: path.join(bundleDir(), '..', 'agents'),
+        configDir: environment.roots.config,
+        projectRoot: root,
+      });
+      const agent = findAgent(agents, name);
+      const project = root ? await collectProject({ root, cwd, path: environment.path, git: true }) : null;
+      const prompt = compilePrompt({
+        constitution,
+        agent,
+        tier: agent.tier,
+        stance: {
+          mode: config.mode,
+          safety: config.safety,
+          readonly: agent.readonly,
+          run: agent.run ?? false,
+          ask: config.ask,
+          enforced: true,
+        },
+        instructions: project?.instructions ?? [],
+        brief: '',
+        prior: '',
+        task: '',
+      });
+      context.output().document({ agent: name, system: prompt.system, ...prompt.record }, () => prompt.system);
+    });
+}

@@ -1,0 +1,40 @@
+/** `pancode ps`: what runs now. */
+import type { Command } from 'commander';
+import { visibleLine } from '../../core/visible.ts';
+import type { CommandContext } from '../command.ts';
+import { columns } from '../output.ts';
+
+interface Row {
+  id: string;
+  agent: string;
+  worker: string;
+  state: string;
+  since: string;
+  task: string;
+}
+
+export function register(program: Command, context: CommandContext): void {
+  program
+    .command('ps')
+    .description('what runs now')
+    .action(async () => {
+      const answer = await context.client.call<{ dispatches: Row[] }>('GET', '/v1/dispatches');
+      context.output().document(answer, () => table(answer.dispatches));
+    });
+}
+
+function table(rows: Row[]): string {
+  if (rows.length === 0)
+    return 'Nothing runs. Start something with `pancode dispatch AGENT TASK`; finished work is in `pancode receipts`.';
+  return columns([
+    ['ID', 'AGENT', 'WORKER', 'STATE', 'SINCE', 'TASK'],
+    ...rows.map((row) => [
+      row.id,
+      row.agent,
+      row.worker,
+      row.state,
+      row.since.slice(11, 19),
+      visibleLine(row.task, 60),
+    ]),
+  ]);
+}

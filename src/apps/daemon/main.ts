@@ -1,0 +1,56 @@
+/** The daemon's entry: one per user. Takes the lock, recovers, serves, and says `ready` on stdout once it does. */
+import { createServer } from 'node:http';
+import path from 'node:path';
+import { getRequestListener } from '@hono/node-server';
+import { createPlane } from '../../control/plane.ts';
+import { statePlaces } from '../../core/places.ts';
+import { takeLock } from '../../drivers/lock.ts';
+import { listenInDirectory } from '../../drivers/socket.ts';
+import { bundleDir, findAssets } from '../assets.ts';
+import { readEnvironment } from '../environment.ts';
+import { allRuntimes } from '../runtimes.ts';
+import { VERSION } from '../version.ts';
+import { createApi } from './api.ts';
+
+const environment = readEnvironment(process.env);
+const places = statePlaces(environment.roots.state);
+const log = (line: string) => process.stderr.write(`${new Date().toISOString()} ${line}\n`);
+
+const lock = takeLock(places.daemonLock);
+if (!lock) {
+  log('another daemon serves this state directory');
+  process.exit(0);
+}
+process.on('SIGHUP', () => log('SIGHUP ignored: the terminal may go, the daemon stays'));
+process.on('unhandledRejection', (error) => log(`bug: ${error instanceof Error ? error.stack : String(error)}`));
+
+const assets = findAssets();
+const plane = createPlane({
+  roots: environment.roots,
+  assets,
+  version: VERSION,
+  locale: environment.locale,
+  agentsDir: path.join(bundleDir(), '..', 'agents'),
+  shim: { node: assets.node, shim: path.join(bundleDir(), 'shim.js'), env: environment.daemon },
+  runtimes: await allRuntimes(),
+  now: () => new Date(),
+  log,
+});
+const server = createServer(getRequestListener(createApi(plane, () => void stop()).fetch));
+server.keepAliveTimeout = 0;
+plane.dispatches.recover();
+await listenInDirectory(server, places.daemonDir);
+process.stdout.write('ready\n');
+// The client that started us closes its end; what is written later goes to the log.
+process.stdout.on('error', () => {});
+
+async function stop(): Promise<void> {
+  log('stopping');
+  server.close();
+  server.closeAllConnections();
+  plane.close();
+  lock?.release();
+  process.exit(0);
+}
+process.on('SIGTERM', () => void stop());
+process.on('SIGINT', () => void stop());

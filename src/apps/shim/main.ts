@@ -1,0 +1,51 @@
+/**
+ * The shim: one detached process per dispatch. It runs the dispatch, journals every event before delivering it, serves them on its
+ * own socket, and survives the daemon. Started as `shim.js <state root> <dispatch id>` with the start pipe on stdin.
+ */
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { startRun, writeResult } from '../../control/run.ts';
+import { dispatchPlaces } from '../../core/places.ts';
+import { readProcessIdentity } from '../../drivers/sandbox/identity.ts';
+import { openJournal } from '../../drivers/store/journal.ts';
+import { Job, StartPipe } from '../../protocol/job.ts';
+import { findAssets } from '../assets.ts';
+import { readEnvironment } from '../environment.ts';
+import { loadRuntime } from '../runtimes.ts';
+import { serveShim } from './server.ts';
+
+const [state, id] = process.argv.slice(2);
+if (!state || !id) throw new Error('usage: shim STATE ID');
+const places = dispatchPlaces(state, id);
+const job = Job.parse(JSON.parse(fs.readFileSync(places.job, 'utf8')));
+// The daemon may die before it has sent everything: then there is nothing to run with, and a later daemon starts a new shim.
+const start = StartPipe.parse(JSON.parse(fs.readFileSync(0, 'utf8')));
+const environment = readEnvironment(process.env);
+
+const journal = openJournal(places.journal, () => new Date());
+const server = await serveShim(places.socketDir, places.journal);
+const emit = (event: Parameters<typeof journal.append>[0]) => server.deliver(journal.append(event));
+
+const self = readProcessIdentity(process.pid);
+if (!self) throw new Error('cannot read my own process identity from /proc');
+emit({ type: 'started', ...self });
+
+const run = startRun(job, places, start, {
+  runtime: await loadRuntime(job.worker.runtime),
+  emit,
+  token: randomBytes(24).toString('base64url'),
+  assets: findAssets(),
+  locale: environment.locale,
+  passed: start.env,
+  now: () => new Date(),
+});
+server.onStop((why) => run.stop(why));
+process.stdout.write('ready\n');
+
+const result = await run.finished;
+emit({ type: 'ended', status: result.status, reason: result.reason });
+// The result comes last: whoever sees it has the whole journal.
+writeResult(places, result);
+journal.close();
+await server.close();
+process.exit(0);

@@ -1,0 +1,266 @@
+/** Admission: from a request to a sealed job, or a refusal with its reason. Nothing is started here. */
+import fs from 'node:fs';
+import { checkAgentNames, findAgent } from '../core/agents.ts';
+import type { Runtime } from '../core/contracts.ts';
+import { dispatchPlaces } from '../core/places.ts';
+import { compilePrompt, priorWork } from '../core/prompt.ts';
+import { type Choice, chooseWorker, type RouteRequest, type WorkerFacts } from '../core/router.ts';
+import { staysLocal, upstreamOf } from '../core/upstream.ts';
+import { findVerifyCommand } from '../core/verify-command.ts';
+import { loadAgents } from '../drivers/agents.ts';
+import { collectProject } from '../drivers/brief.ts';
+import { loadConfig } from '../drivers/config.ts';
+import { priceOf } from '../drivers/prices.ts';
+import type { Ledger } from '../drivers/store/ledger.ts';
+import { changesOf } from '../drivers/workspace/diff.ts';
+import type { GitHost } from '../drivers/workspace/git.ts';
+import { inspectProject, type Project } from '../drivers/workspace/inspect.ts';
+import type { DispatchRequest } from '../protocol/api.ts';
+import type { Config } from '../protocol/config.ts';
+import { EXIT, PanError } from '../protocol/error.ts';
+import type { Fleet, WorkerEntry } from '../protocol/fleet.ts';
+import type { Job, StartPipe } from '../protocol/job.ts';
+import type { Receipt, Stance } from '../protocol/receipt.ts';
+import type { Assets } from './box.ts';
+import type { FleetContext, FleetSource } from './fleet.ts';
+import { PROVIDERS } from './providers.ts';
+import { enforcementOf, refusalOf, refusedReceipt } from './refusal.ts';
+
+export interface AdmitParts {
+  roots: { config: string; state: string; cache: string };
+  agentsDir: string;
+  assets: Assets;
+  runtimes: Runtime[];
+  fleet: FleetSource;
+  ledger: Ledger;
+  /** The settled dispatch `--on` names. */
+  on: Receipt | null;
+  now(): Date;
+}
+
+export type Admitted =
+  | { kind: 'accepted'; job: Job; start: StartPipe; concurrency: number }
+  | { kind: 'refused'; receipt: Receipt };
+
+/** Turns an agent's `speed` into a turn cap; time and effort follow the configuration. */
+const TURNS = { fast: 40, balanced: 100, thorough: 200 } as const;
+
+export async function admit(id: string, request: DispatchRequest, parts: AdmitParts): Promise<Admitted> {
+  const { client } = request;
+  const git = { home: client.home, path: client.path };
+  const project = await inspectProject(client.cwd, git, { stateDir: parts.roots.state });
+  const { config } = await loadConfig({
+    configDir: parts.roots.config,
+    projectRoot: project.root,
+    flags: { mode: client.mode, safety: client.safety, preset: client.preset },
+  });
+  refuseUnbuilt(config);
+  const { agents, constitution } = await loadAgents({
+    shippedDir: parts.agentsDir,
+    configDir: parts.roots.config,
+    projectRoot: project.root,
+  });
+  checkAgentNames(config, agents);
+  const agent = findAgent(agents, request.agent);
+  const stance: Stance = { mode: config.mode, safety: config.safety, readonly: agent.readonly };
+  const enforcement = await enforcementOf(stance, agent, request, parts);
+
+  const draft = {
+    schema: 1 as const,
+    id,
+    parent: null,
+    session: null,
+    plan: null,
+    depth: 0,
+    queued: parts.now().toISOString(),
+    project: { root: project.root, cwd: project.cwd, commonDir: project.commonDir },
+    task: request.task,
+    kind: 'other' as const,
+    agent: {
+      name: agent.name,
+      tier: agent.tier,
+      sha256: agent.sha256,
+      readonly: agent.readonly,
+      run: agent.run ?? false,
+    },
+    stance,
+    profile: enforcement.profile,
+    enforcement,
+    ask: config.ask,
+    apply: request.apply,
+    unsandboxed: request.unsandboxed,
+  };
+  const refusal = refusalOf(stance, agent, request, enforcement);
+  if (refusal) return { kind: 'refused', receipt: parts.ledger.addReceipt(refusedReceipt(draft, refusal, parts)) };
+
+  const context: FleetContext = { config, path: client.path, home: client.home, keys: client.keys };
+  const wanted: RouteRequest = {
+    agent,
+    readonly: agent.readonly,
+    questions: config.ask === 'action' && !agent.readonly,
+    worker: request.worker,
+    runtime: request.runtime,
+    model: request.model,
+  };
+  const { fleet, choice } = await choose(wanted, context, parts);
+  const { worker } = choice;
+  const upstream = upstreamOf(worker, fleet, config, { runtimes: parts.runtimes, providers: PROVIDERS });
+  const program = parts.fleet.program(worker.runtime, context);
+  if (!upstream || !program)
+    throw new PanError(
+      'no-worker',
+      `The worker ${worker.id} cannot be reached any more.`,
+      'Run `pancode fleet --refresh` and try again.',
+      EXIT.unavailable,
+    );
+  const facts = await collectProject({ root: project.root, cwd: project.cwd, path: client.path, git: true });
+  const start = await startingPoint(request, parts.on, project, git);
+  const prompt = compilePrompt({
+    constitution,
+    agent,
+    tier: worker.tier,
+    stance: { ...stance, run: agent.run ?? false, ask: config.ask, enforced: enforcement.label === 'enforced' },
+    instructions: facts.instructions,
+    brief: facts.brief,
+    prior: start.prior,
+    task: request.task,
+  });
+  const minutes = Math.min(agent.timeoutMinutes ?? config.limits.timeoutMinutes, config.limits.timeoutMinutes);
+  const job: Job = {
+    ...draft,
+    worker: {
+      id: worker.id,
+      node: 'local',
+      runtime: worker.runtime,
+      runtimeVersion: fleet.runtimes.find((runtime) => runtime.id === worker.runtime)?.version ?? null,
+      endpoint: worker.endpoint,
+      model: worker.model,
+      effort: null,
+    },
+    program,
+    upstream,
+    price: await jobPrice(worker, fleet, config),
+    prompt: { system: prompt.system, task: prompt.task, record: prompt.record },
+    route: choice.route,
+    limits: {
+      timeoutMs: request.timeoutSeconds === undefined ? minutes * 60_000 : request.timeoutSeconds * 1000,
+      budgetUsd: request.budgetUsd ?? config.budget.dispatch,
+      turns: TURNS[agent.speed],
+      waitMs: config.limits.waitMinutes * 60_000,
+    },
+    effort: null,
+    verify: agent.readonly ? null : (request.verify ?? config.verify ?? findVerifyCommand(facts.files)),
+    from: start.from,
+    workspace: config.workspace,
+    env: { path: client.path, home: client.home, pass: config.env.pass },
+  };
+  const places = dispatchPlaces(parts.roots.state, id);
+  fs.mkdirSync(places.dir, { recursive: true, mode: 0o700 });
+  fs.writeFileSync(`${places.job}.new`, JSON.stringify(job), { mode: 0o600 });
+  fs.renameSync(`${places.job}.new`, places.job);
+  const passed = Object.fromEntries(
+    config.env.pass.flatMap((name) => (client.keys[name] === undefined ? [] : [[name, client.keys[name]]])),
+  );
+  const apiKey = upstream.apiKeyEnv === null ? null : (client.keys[upstream.apiKeyEnv] ?? null);
+  return { kind: 'accepted', job, start: { apiKey, env: passed }, concurrency: config.limits.concurrency };
+}
+
+/**
+ * The worker for this request. What is known already decides when it can; else the answers that are under way are waited for,
+ * so that a first dispatch right after the daemon's start does not fail for want of a version string.
+ */
+async function choose(
+  wanted: RouteRequest,
+  context: FleetContext,
+  parts: AdmitParts,
+): Promise<{ fleet: Fleet; choice: Choice }> {
+  const attempt = async (fleet: Fleet) => {
+    const prices = new Map(
+      await Promise.all(
+        fleet.workers.map(async (worker) => [worker.id, await jobPrice(worker, fleet, context.config)] as const),
+      ),
+    );
+    const factsOf = (worker: WorkerEntry): WorkerFacts => {
+      const upstream = upstreamOf(worker, fleet, context.config, { runtimes: parts.runtimes, providers: PROVIDERS });
+      const price = prices.get(worker.id);
+      // Agents read far more than they write: about nine tokens in for one out.
+      const blended = price ? (price.input * 9 + price.output) / 10 : null;
+      return { local: upstream !== null && staysLocal(upstream), price: upstream?.billing === 'local' ? 0 : blended };
+    };
+    return { fleet, choice: chooseWorker(wanted, fleet, context.config, factsOf) };
+  };
+  try {
+    return await attempt(parts.fleet.snapshot(context));
+  } catch (error) {
+    if (!(error instanceof PanError)) throw error;
+    const ready = (fleet: Fleet) =>
+      fleet.workers.some((worker) => worker.id === wanted.worker && worker.state === 'ready');
+    return attempt(await parts.fleet.fresh(context, wanted.worker === undefined ? {} : { until: ready }));
+  }
+}
+
+function jobPrice(worker: WorkerEntry, fleet: Fleet, config: Config) {
+  const provider =
+    worker.endpoint === null
+      ? null
+      : (fleet.endpoints.find((endpoint) => endpoint.id === worker.endpoint)?.provider ?? null);
+  return priceOf({
+    workerId: worker.id,
+    endpoint: worker.endpoint,
+    model: worker.model,
+    provider,
+    overrides: config.prices,
+  });
+}
+
+/** What the configuration may say and this version does not do yet is refused: silence would be a lie. */
+function refuseUnbuilt(config: Config): void {
+  const unbuilt: [boolean, string][] = [
+    [config.ask === 'action', 'ask: action'],
+    [config.workspace.setup !== null, 'workspace.setup'],
+    [config.workspace.copy.length > 0, 'workspace.copy'],
+    [config.network.allow.length > 0, 'network.allow'],
+    [config.network.loopback.length > 0, 'network.loopback'],
+    [Object.values(config.rules).some((rules) => rules.length > 0), 'rules'],
+    [Object.keys(config.after).length > 0, 'after'],
+  ];
+  const found = unbuilt.find(([set]) => set);
+  if (found)
+    throw new PanError(
+      'not-built',
+      `The configuration sets \`${found[1]}\`, which this version of PanCode cannot do yet.`,
+      'Remove it to go on without it.',
+    );
+}
+
+/** Where the work starts: at `--base REV`, at the result of `--on ID` (whose receipt and patch go into the prompt), else at the working tree. */
+async function startingPoint(
+  request: DispatchRequest,
+  on: Receipt | null,
+  project: Project,
+  git: GitHost,
+): Promise<{ from: string | null; prior: string }> {
+  if (request.base && on)
+    throw new PanError(
+      'usage',
+      '--base and --on cannot be given together.',
+      'Start from a commit or from the result of a dispatch.',
+    );
+  if (!on) return { from: request.base ?? null, prior: '' };
+  if (on.project !== project.root)
+    throw new PanError(
+      'other-project',
+      `Dispatch ${on.id} worked in ${on.project}, not in ${project.root}.`,
+      'Change into its project, or give --cwd.',
+    );
+  const from = on.changes.ref ?? on.base?.commit ?? null;
+  if (!from || !on.base)
+    throw new PanError(
+      'no-result',
+      `Dispatch ${on.id} has no result to start from.`,
+      'Choose one whose receipt names a ref.',
+      EXIT.failed,
+    );
+  const { patch } = await changesOf(project, git, on.base.commit, from);
+  return { from, prior: priorWork(on, patch.toString('utf8')) };
+}

@@ -1,0 +1,79 @@
+/** The sandbox of one dispatch, built from its job: what is mounted, and where the agent's endpoint listens inside. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { DispatchPlaces } from '../core/places.ts';
+import { type SandboxedProcess, startSandboxed } from '../drivers/sandbox/launch.ts';
+import { startUnsandboxed } from '../drivers/sandbox/none.ts';
+import type { SandboxSpec } from '../drivers/sandbox/spec.ts';
+import type { Project } from '../drivers/workspace/inspect.ts';
+import type { Job } from '../protocol/job.ts';
+
+/** Port of the gateway relay inside every sandbox; its network namespace is its own, so one number does for all. */
+export const gatewayPort = 8377;
+
+export interface Assets {
+  node: string;
+  relay: string;
+  nativeAgent: string;
+  /** Directory of the ripgrep program; null where none was found. */
+  ripgrepDir: string | null;
+}
+
+export interface BoxParts {
+  assets: Assets;
+  locale: Record<string, string>;
+  /** Values of `env.pass`, by name. */
+  passed: Record<string, string>;
+}
+
+/** The sandbox of the agent process; the adapter's variables come last. */
+export function sandboxSpec(
+  job: Job,
+  places: DispatchPlaces,
+  project: Project,
+  copied: boolean,
+  parts: BoxParts,
+): (env: Record<string, string>) => SandboxSpec {
+  fs.mkdirSync(places.home, { recursive: true, mode: 0o700 });
+  const roots = [
+    path.dirname(parts.assets.node),
+    ...job.program.installRoots,
+    ...(parts.assets.ripgrepDir ? [parts.assets.ripgrepDir] : []),
+  ];
+  return (env) => ({
+    dispatch: job.id,
+    profile: job.profile,
+    project: project.root,
+    cwd: job.project.cwd,
+    copy: copied ? places.copy : null,
+    commonDir: project.commonDir,
+    objects: copied ? project.objectDirs : [],
+    home: { host: places.home, path: job.env.home },
+    roots,
+    files: [{ host: parts.assets.nativeAgent, path: '/run/pancode/native-agent.js' }],
+    shares: copied ? sharedDirectories(job, project, places.copy) : [],
+    masks: [],
+    gateway: { dir: places.gatewayDir, port: gatewayPort },
+    output: null,
+    env: { ...parts.passed, ...env },
+    path: job.env.path,
+    locale: parts.locale,
+    relay: parts.assets.relay,
+    node: parts.assets.node,
+  });
+}
+
+export function startBox(spec: SandboxSpec, command: string[], unsandboxed: boolean): Promise<SandboxedProcess> {
+  return unsandboxed
+    ? startUnsandboxed(spec, command, { stdio: 'pipe' })
+    : startSandboxed(spec, command, { stdio: 'pipe' });
+}
+
+/** Dependency directories of the checkout that the copy does not have: mounted read-only so that the copy can build. */
+export function sharedDirectories(job: Job, project: Project, copy: string): { host: string; path: string }[] {
+  return job.workspace.share.flatMap((name) => {
+    const host = path.join(project.root, name);
+    const there = fs.lstatSync(host, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    return there && !fs.existsSync(path.join(copy, name)) ? [{ host, path: host }] : [];
+  });
+}

@@ -1,0 +1,316 @@
+/**
+ * The walk of one dispatch inside its shim: snapshot → copy → sandbox → agent → harvest → verify → result.
+ * Whatever happens on the way, the agent process is gone and the work is in a ref before the result is written.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { AgentProcess, RunHost, Runtime } from '../core/contracts.ts';
+import { costOf } from '../core/cost.ts';
+import { outcomeOf } from '../core/outcome.ts';
+import type { DispatchPlaces } from '../core/places.ts';
+import { answerAction } from '../core/policy/actions.ts';
+import { usageOf } from '../core/usage.ts';
+import { startGateway } from '../drivers/gateway/server.ts';
+import { readProcessIdentity } from '../drivers/sandbox/identity.ts';
+import type { SandboxSpec } from '../drivers/sandbox/spec.ts';
+import type { NewEvent } from '../drivers/store/journal.ts';
+import { createCopy } from '../drivers/workspace/copy.ts';
+import type { GitHost } from '../drivers/workspace/git.ts';
+import { harvest } from '../drivers/workspace/harvest.ts';
+import { inspectProject, type Project } from '../drivers/workspace/inspect.ts';
+import { takeSnapshot } from '../drivers/workspace/snapshot.ts';
+import { PanError } from '../protocol/error.ts';
+import type { AgentEnd, AgentEvent } from '../protocol/event.ts';
+import type { Job, RunResult, StartPipe } from '../protocol/job.ts';
+import type { VerifyOutcome } from '../protocol/receipt.ts';
+import type { MeteredRequest } from '../protocol/usage.ts';
+import { type BoxParts, gatewayPort, sandboxSpec, startBox } from './box.ts';
+import { runCheck } from './check.ts';
+
+/** Time an agent gets to end politely after a stop, ms; then its namespace is killed. */
+const GRACE_MS = 2_000;
+
+export interface RunParts extends BoxParts {
+  runtime: Runtime;
+  emit(event: NewEvent): void;
+  token: string;
+  now(): Date;
+}
+
+export interface Run {
+  /** Resolves once the result is known; never rejects for anything an agent, a repository or a server can do. */
+  finished: Promise<RunResult>;
+  /** Stops the agent: politely, then its whole namespace. What it did so far is harvested. */
+  stop(why: 'user' | 'timeout' | 'budget'): void;
+}
+
+export function startRun(job: Job, places: DispatchPlaces, start: StartPipe, parts: RunParts): Run {
+  const stopping = new AbortController();
+  let stopped: 'user' | 'timeout' | 'budget' | null = null;
+  const stop = (why: 'user' | 'timeout' | 'budget') => {
+    if (stopped) return;
+    stopped = why;
+    parts.emit({ type: 'cancel', why });
+    stopping.abort();
+  };
+  const finished = walk(job, places, start, parts, { signal: stopping.signal, stop, why: () => stopped });
+  return { finished, stop };
+}
+
+interface Stopping {
+  signal: AbortSignal;
+  stop(why: 'user' | 'timeout' | 'budget'): void;
+  why(): 'user' | 'timeout' | 'budget' | null;
+}
+
+async function walk(
+  job: Job,
+  places: DispatchPlaces,
+  start: StartPipe,
+  parts: RunParts,
+  stopping: Stopping,
+): Promise<RunResult> {
+  const git: GitHost = { home: job.env.home, path: job.env.path };
+  const result: RunResult = {
+    schema: 1,
+    id: job.id,
+    status: 'failed',
+    reason: '',
+    answer: null,
+    claimed: null,
+    clean: null,
+    base: null,
+    resultCommit: null,
+    ignored: [],
+    enforcement: job.enforcement,
+    verify: null,
+    ended: '',
+  };
+  let project: Project | null = null;
+  let end: AgentEnd | null = null;
+  let harvestFault: string | null = null;
+  let verify: VerifyOutcome | null = null;
+  let copied = false;
+  try {
+    parts.emit({ type: 'phase', phase: 'snapshot' });
+    project = await inspectProject(job.project.cwd, git);
+    const base = await takeSnapshot(project, git, {
+      id: job.id,
+      scratchDir: places.scratch,
+      maxFileMb: job.workspace.maxFileMb,
+      maxTotalMb: job.workspace.maxTotalMb,
+      from: job.from,
+    });
+    result.base = base;
+    parts.emit({ type: 'snapshot', ...base });
+    if (job.profile !== 'R' || job.from) {
+      parts.emit({ type: 'phase', phase: 'copy' });
+      await createCopy(project, git, {
+        id: job.id,
+        commit: base.commit,
+        dir: places.copy,
+        unsandboxed: job.unsandboxed,
+      });
+      copied = true;
+    }
+    parts.emit({ type: 'phase', phase: 'sandbox' });
+    end = await runAgent(job, places, project, copied, start, parts, stopping);
+  } catch (error) {
+    end = startFailure(error);
+  }
+  result.answer = end?.answer ?? null;
+  result.claimed = end ? end.ok : null;
+  result.clean = end !== null && stopping.why() === null;
+  parts.emit({ type: 'phase', phase: 'harvest' });
+  if (project && copied && result.base && job.profile === 'W') {
+    try {
+      const work = await harvestWork(job, places, project, git, result.base.commit, parts);
+      result.resultCommit = work.commit;
+      result.ignored = work.ignored;
+      parts.emit({ type: 'harvest', result: work.commit, files: work.files });
+    } catch (error) {
+      harvestFault = `The work could not be brought into git (${oneLine(error)}); it is kept in ${places.copy}.`;
+    }
+  }
+  if (project && job.verify && result.resultCommit && result.base && end?.ok && !stopping.why()) {
+    parts.emit({ type: 'phase', phase: 'verify' });
+    verify = await runCheck(
+      job,
+      places,
+      project,
+      git,
+      { base: result.base.commit, result: result.resultCommit, command: job.verify },
+      parts,
+      stopping.signal,
+    );
+    parts.emit({ type: 'verify', command: verify.command, exitCode: verify.exitCode, ms: verify.ms });
+  }
+  result.verify = verify;
+  const outcome = outcomeOf({
+    end,
+    stopped: stopping.why(),
+    crashed: false,
+    readonly: job.stance.readonly,
+    changed: result.resultCommit !== null,
+    harvestFault,
+    verify,
+  });
+  return { ...result, ...outcome, ended: parts.now().toISOString() };
+}
+
+/** Starts gateway and runtime, delivers the runtime's events, and returns its end with the agent process verified gone. */
+async function runAgent(
+  job: Job,
+  places: DispatchPlaces,
+  project: Project,
+  copied: boolean,
+  start: StartPipe,
+  parts: RunParts,
+  stopping: Stopping,
+): Promise<AgentEnd | null> {
+  const requests: MeteredRequest[] = [];
+  const overBudget = () => {
+    const cost = costOf(usageOf(requests, null, null), job.price, { billing: job.upstream.billing, simulated: false });
+    return job.limits.budgetUsd !== null && cost.usd !== null && cost.usd >= job.limits.budgetUsd;
+  };
+  const gateway = await startGateway({
+    socketDir: places.gatewayDir,
+    listenTcp: job.unsandboxed,
+    upstream: job.upstream,
+    apiKey: start.apiKey,
+    token: parts.token,
+    model: job.worker.model,
+    refuse: () => (overBudget() ? 'This dispatch has reached its budget.' : null),
+    onRequest: (n, requestPath) => parts.emit({ type: 'request-started', n, path: requestPath }),
+    onFinished: (request) => {
+      requests.push(request);
+      parts.emit({ type: 'request', request });
+      if (overBudget()) stopping.stop('budget');
+    },
+  });
+  const timer = setTimeout(() => stopping.stop('timeout'), job.limits.timeoutMs);
+  const processes: AgentProcess[] = [];
+  const spec = sandboxSpec(job, places, project, copied, parts);
+  const host: RunHost = {
+    async spawn(command, env) {
+      const child = await startBox(spec(env), command, job.unsandboxed);
+      processes.push(child);
+      const identity = readProcessIdentity(child.pid);
+      parts.emit({ type: 'agent-process', pid: child.pid, startTime: identity?.startTime ?? '' });
+      parts.emit({ type: 'phase', phase: 'agent' });
+      return child;
+    },
+    ask: async (request) => answerAction(request, job.stance),
+    endpoint: {
+      baseUrl: `http://127.0.0.1:${gateway.port ?? gatewayPort}`,
+      token: parts.token,
+      wire: job.upstream.wire,
+    },
+    home: job.unsandboxed ? places.home : job.env.home,
+    hostHome: places.home,
+    nativeCommand: [parts.assets.node, job.unsandboxed ? parts.assets.nativeAgent : '/run/pancode/native-agent.js'],
+    signal: stopping.signal,
+    graceMs: GRACE_MS,
+  };
+  try {
+    return await deliver(parts.runtime.run(job, host), parts.emit, stopping.signal, () => {
+      for (const child of processes) child.kill();
+    });
+  } finally {
+    clearTimeout(timer);
+    for (const child of processes) child.kill();
+    await Promise.all(processes.map((child) => child.exited));
+    await gateway.close();
+  }
+}
+
+/** Hands on every event; after a stop the runtime has its grace, then everything is killed and its stream is left. */
+async function deliver(
+  events: AsyncIterable<AgentEvent>,
+  emit: (event: NewEvent) => void,
+  signal: AbortSignal,
+  killAll: () => void,
+): Promise<AgentEnd | null> {
+  const iterator = events[Symbol.asyncIterator]();
+  let force: NodeJS.Timeout | undefined;
+  const forced = new Promise<'forced'>((resolve) => {
+    const arm = () => {
+      force = setTimeout(() => {
+        killAll();
+        // The kill closes the agent's output, which ends the stream; a runtime that still does not end is left behind.
+        force = setTimeout(() => resolve('forced'), GRACE_MS);
+      }, GRACE_MS);
+    };
+    if (signal.aborted) arm();
+    else signal.addEventListener('abort', arm, { once: true });
+  });
+  let end: AgentEnd | null = null;
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), forced]);
+      if (next === 'forced' || next.done) return end;
+      emit(next.value);
+      if (next.value.type === 'end') end = next.value;
+    }
+  } finally {
+    clearTimeout(force);
+  }
+}
+
+/** Brings the work of a writer into `refs/pancode/<id>/result`; its agent process must be gone. */
+export async function harvestWork(
+  job: Job,
+  places: DispatchPlaces,
+  project: Project,
+  git: GitHost,
+  base: string,
+  parts: BoxParts,
+) {
+  const spec: SandboxSpec = {
+    ...sandboxSpec(job, places, project, true, parts)({}),
+    profile: 'H',
+    cwd: project.root,
+    gateway: null,
+    shares: [],
+    files: [],
+    output: places.harvest,
+  };
+  fs.mkdirSync(places.harvest, { recursive: true, mode: 0o700 });
+  return harvest(project, git, {
+    id: job.id,
+    base,
+    copy: places.copy,
+    outDir: places.harvest,
+    unsandboxed: job.unsandboxed,
+    runInSandbox: async (command) => {
+      const child = await startBox(spec, command, job.unsandboxed);
+      child.stdin.end();
+      const chunks: Buffer[] = [];
+      child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+      const { code } = await child.exited;
+      return { code, stdout: Buffer.concat(chunks).toString('utf8'), stderr: child.stderrTail() };
+    },
+  });
+}
+
+function startFailure(error: unknown): AgentEnd {
+  const reason =
+    error instanceof PanError
+      ? `${error.message} ${error.do}`
+      : `The dispatch could not be started: ${oneLine(error)}.`;
+  return { type: 'end', ok: false, status: 'failed', reason, answer: null, turns: null };
+}
+
+function oneLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+}
+
+/** Writes `result.json` so that it is either whole or absent. */
+export function writeResult(places: DispatchPlaces, result: RunResult): void {
+  const temporary = path.join(places.dir, 'result.json.new');
+  const fd = fs.openSync(temporary, 'w', 0o600);
+  fs.writeFileSync(fd, JSON.stringify(result));
+  fs.fsyncSync(fd);
+  fs.closeSync(fd);
+  fs.renameSync(temporary, places.result);
+}

@@ -1,0 +1,59 @@
+/**
+ * The one loop that sees a dispatch through, for a fresh one and after any crash alike:
+ * result there → done; shim alive → follow it; never started → give it back to the queue; else it is broken → clean up and harvest.
+ */
+import fs from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { journalFacts } from '../core/journal-facts.ts';
+import type { DispatchPlaces } from '../core/places.ts';
+import { processAlive } from '../drivers/sandbox/identity.ts';
+import { followShim } from '../drivers/shim-process.ts';
+import { readJournal } from '../drivers/store/journal.ts';
+import type { JournalEvent } from '../protocol/event.ts';
+import { type Job, RunResult } from '../protocol/job.ts';
+
+export type Supervised = { kind: 'result'; result: RunResult } | { kind: 'never-started' } | { kind: 'broken' };
+
+/**
+ * Follows one dispatch until its shim is through. `deliver` gets every journal event exactly once and in order, starting after
+ * `seen`. Returns what is there then; the caller settles, queues or repairs.
+ */
+export async function supervise(
+  job: Job,
+  places: DispatchPlaces,
+  seen: number,
+  deliver: (event: JournalEvent) => void,
+): Promise<Supervised> {
+  let last = seen;
+  const take = (event: JournalEvent) => {
+    if (event.seq <= last) return;
+    last = event.seq;
+    deliver(event);
+  };
+  for (;;) {
+    const { events } = readJournal(places.journal);
+    const result = readResult(job.id, places);
+    events.forEach(take);
+    if (result) return { kind: 'result', result };
+    const { shim } = journalFacts(events);
+    if (!shim) return { kind: 'never-started' };
+    if (!processAlive(shim)) {
+      // It may have written its result between our look at the file and its death.
+      const late = readResult(job.id, places);
+      return late ? { kind: 'result', result: late } : { kind: 'broken' };
+    }
+    try {
+      await followShim(places, last + 1, take);
+    } catch {
+      // Alive but not reachable: just starting, just ending, or stopped by a signal. Look again shortly.
+      await delay(100);
+    }
+  }
+}
+
+function readResult(id: string, places: DispatchPlaces): RunResult | null {
+  if (!fs.existsSync(places.result)) return null;
+  const parsed = RunResult.safeParse(JSON.parse(fs.readFileSync(places.result, 'utf8')));
+  if (!parsed.success) throw new Error(`the result of ${id} is damaged: ${parsed.error.message}`);
+  return parsed.data;
+}

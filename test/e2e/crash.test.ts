@@ -1,0 +1,133 @@
+/** Deaths: of the daemon, of the shim, of both, and of everything a cancelled agent started. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { JournalEvent } from '../../src/protocol/event.ts';
+import type { Receipt } from '../../src/protocol/receipt.ts';
+import { ended, processesOf, receiptsOf, treeState } from '../fixtures/pancode.ts';
+import { type Bench, CLAUDE, createBench, NATIVE_CHAT, until } from '../fixtures/workers.ts';
+
+/** It writes a file, then a command ignores SIGTERM until the test makes a file named `go` in its copy. */
+const SCRIPT = {
+  conversations: [
+    {
+      when: 'Take your time',
+      turns: [
+        { calls: [{ write: { path: 'work.txt', content: 'half of it\n' } }] },
+        { calls: [{ run: "trap '' TERM INT HUP; touch at-it; until [ -e go ]; do sleep 0.05; done; rm go at-it" }] },
+        { text: 'Through.' },
+      ],
+    },
+  ],
+};
+
+let bench: Bench;
+afterEach(() => bench.close());
+
+async function begin(worker: string): Promise<string> {
+  bench = await createBench(SCRIPT);
+  const { value } = await bench.user.json<{ id: string }>([
+    'dispatch',
+    'builder',
+    'Take your time',
+    '--worker',
+    worker,
+    '--detach',
+  ]);
+  await until(() => fs.existsSync(path.join(copyOf(value.id), 'at-it')));
+  return value.id;
+}
+const copyOf = (id: string) => path.join(bench.user.state, 'dispatches', id, 'copy');
+const letGo = (id: string) => fs.writeFileSync(path.join(copyOf(id), 'go'), '');
+const journal = (id: string) =>
+  fs
+    .readFileSync(path.join(bench.user.state, 'dispatches', id, 'journal.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as JournalEvent);
+const shimOf = (id: string) => (journal(id).find((event) => event.type === 'started') as { pid: number }).pid;
+const daemonPid = async () => (await bench.user.json<{ pid: number }>(['daemon', 'status'])).value.pid;
+
+describe.each([CLAUDE, NATIVE_CHAT])('%s', (worker) => {
+  it('finishes when the daemon is killed, with one receipt and no event lost or doubled', async () => {
+    const id = await begin(worker);
+    const { user } = bench;
+    const logs = user.start(['logs', id, '-f', '--json']);
+    const followed = ended(logs);
+    process.kill(await daemonPid(), 'SIGKILL');
+    letGo(id);
+    const { code, value: receipt } = await user.json<Receipt>(['wait', id]);
+    expect([receipt.outcome.status, receipt.outcome.reason, code]).toEqual(['succeeded', expect.any(String), 0]);
+    expect(receiptsOf(user).map((each) => each.id)).toEqual([id]);
+    expect(fs.readFileSync(path.join(user.project, 'work.txt'), 'utf8')).toBe('half of it\n');
+    const seen = (await followed).stdout
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as JournalEvent).seq);
+    expect(seen).toEqual(journal(id).map((event) => event.seq));
+    expect(processesOf(id)).toEqual([]);
+  });
+
+  it('is crashed when its shim is killed: nothing lives on, the work is in its ref', async () => {
+    const id = await begin(worker);
+    const { user } = bench;
+    const before = treeState(user.project);
+    process.kill(shimOf(id), 'SIGKILL');
+    const { code, value: receipt } = await user.json<Receipt>(['wait', id]);
+    expect([receipt.outcome.status, code]).toEqual(['crashed', 1]);
+    expect(user.git('show', `${receipt.changes.ref}:work.txt`)).toBe('half of it\n');
+    expect(processesOf(id)).toEqual([]);
+    expect(treeState(user.project)).toEqual(before);
+    expect(receiptsOf(user)).toHaveLength(1);
+  });
+
+  it('is crashed after the next start when daemon and shim are killed', async () => {
+    const id = await begin(worker);
+    const { user } = bench;
+    process.kill(await daemonPid(), 'SIGKILL');
+    process.kill(shimOf(id), 'SIGKILL');
+    // Without any daemon: the agent process dies with its shim by itself.
+    await until(() => processesOf(id).length === 0);
+    expect(receiptsOf(user)).toEqual([]);
+    const { value: receipt } = await user.json<Receipt>(['wait', id]);
+    expect(receipt.outcome.status).toBe('crashed');
+    expect(user.git('show', `${receipt.changes.ref}:work.txt`)).toBe('half of it\n');
+    expect(receiptsOf(user)).toHaveLength(1);
+  });
+
+  it('leaves nothing alive when it is cancelled while a command ignores every signal it can', async () => {
+    const id = await begin(worker);
+    const { user } = bench;
+    const { code, value } = await user.json<{ cancelled: string[] }>(['cancel', id]);
+    expect([code, value.cancelled]).toEqual([0, [id]]);
+    expect(processesOf(id)).toEqual([]);
+    const [receipt] = receiptsOf(user);
+    expect(receipt?.outcome.status).toBe('cancelled');
+    expect(user.git('show', `${receipt?.changes.ref}:work.txt`)).toBe('half of it\n');
+    expect((await user.json<Receipt>(['wait', id])).code).toBe(130);
+  });
+});
+
+describe('the daemon', () => {
+  it('goes on with dispatches after a polite stop, and takes them along with --workers', async () => {
+    const id = await begin(NATIVE_CHAT);
+    const { user } = bench;
+    await user.json(['daemon', 'stop']);
+    expect(processesOf(id).length).toBeGreaterThan(0);
+    expect((await user.json<{ running: boolean }>(['daemon', 'status'])).value.running).toBe(false);
+    const { value: listed } = await user.json<{ dispatches: { id: string; state: string; pid: number | null }[] }>([
+      'ps',
+    ]);
+    expect(listed.dispatches).toMatchObject([{ id, state: 'working' }]);
+    await user.json(['daemon', 'stop', '--workers']);
+    expect(processesOf(id)).toEqual([]);
+    expect(receiptsOf(user)[0]?.outcome.status).toBe('cancelled');
+  });
+
+  it('is one, however many commands start it at once', async () => {
+    bench = await createBench(SCRIPT);
+    const { user } = bench;
+    const answers = await Promise.all(Array.from({ length: 6 }, () => user.json<{ pid: number }>(['daemon', 'start'])));
+    expect(new Set(answers.map((answer) => answer.value.pid)).size).toBe(1);
+  });
+});
