@@ -213,15 +213,23 @@ async function runAgent(
     graceMs: GRACE_MS,
   };
   try {
-    return await deliver(parts.runtime.run(job, host), parts.emit, stopping.signal, () => {
+    const end = await deliver(parts.runtime.run(job, host), parts.emit, stopping.signal, () => {
       for (const child of processes) child.kill();
     });
+    return end && withCause(end, requests.at(-1));
   } finally {
     clearTimeout(timer);
     for (const child of processes) child.kill();
     await Promise.all(processes.map((child) => child.exited));
     await gateway.close();
   }
+}
+
+/** An agent that ran out of retries says so; that nothing answered at all is what the gateway saw. */
+function withCause(end: AgentEnd, last: MeteredRequest | undefined): AgentEnd {
+  if (end.status !== 'failed' || !last || last.status !== null || !last.error || end.reason.includes(last.error))
+    return end;
+  return { ...end, reason: `${end.reason.replace(/\.$/, '')} (${last.error.replace(/\.$/, '')}).` };
 }
 
 /** Hands on every event; after a stop the runtime has its grace, then everything is killed and its stream is left. */

@@ -30,12 +30,12 @@ describe('a wrong name gets exit 2 and the nearest valid one', () => {
     [['dispatch', 'builder', 'x', '--workr', 'y'], '--worker'],
     [['dispatch', 'builder', 'x', '--mode', 'biuld'], 'build'],
     [['ps', '--safety', 'auto'], 'auto-edit'],
-    [['ps', '--preset', 'lokal'], 'local'],
+    [['fleet', '--preset', 'lokal'], 'local'],
     [['config', 'get', 'budget.dispach'], 'dispatch'],
     [['config', 'set', 'saftey', 'suggest'], 'safety'],
     [['config', 'set', 'safety', 'yolo'], 'suggest'],
     [['prompt', 'show', 'revewer'], 'reviewer'],
-    [['sandbox', 'run', '--mode', 'biuld', '--safety', 'suggest', '--', 'true'], 'build'],
+    [['sandbox', 'run', '--project', '.', '--mode', 'biuld', '--safety', 'suggest', '--', 'true'], 'build'],
   ])('%j', async (args, nearest) => {
     const { exit, what, do: fix } = await fails(args);
     expect(exit).toBe(2);
@@ -81,7 +81,7 @@ it('a project may narrow and never widen', async () => {
   try {
     fs.writeFileSync(file, 'safety: full-auto\n');
     expect(await fails(['dispatch', 'builder', 'x'])).toMatchObject({
-      code: 2,
+      exit: 2,
       what: expect.stringContaining('safety'),
     });
     fs.writeFileSync(file, 'endpoints: []\n');

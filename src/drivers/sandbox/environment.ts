@@ -1,15 +1,20 @@
 /** The environment inside (safety-design §4): built from nothing; nothing of the client's own comes along. */
 import fs from 'node:fs';
+import { PanError } from '../../protocol/error.ts';
 import type { SandboxSpec } from './spec.ts';
 
 /** Variables by which a shell or the loader runs code before a program does: never from an adapter or a project. */
 const REFUSED = /^(LD_.*|GLIBC_TUNABLES|BASH_ENV|ENV|SHELLOPTS|BASHOPTS|PROMPT_COMMAND|PS4|BASH_FUNC_.*)$/;
 
-/** `inside`: the PATH as it is inside. Throws for a variable no adapter may set: that is a fault of the adapter. */
+/** `inside`: the PATH as it is inside. Throws PanError (exit 2) for a variable nobody may set, as `env.pass` may name it. */
 export function environment(spec: SandboxSpec, inside: string): Record<string, string> {
   for (const name of Object.keys(spec.env)) {
     if (REFUSED.test(name) || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-      throw new Error(`${name} cannot be set in a sandbox`);
+      throw new PanError(
+        'bad-variable',
+        `The variable ${name} would run code before a program does, so no sandbox takes it.`,
+        'Take it out of env.pass.',
+      );
   }
   return {
     ...spec.locale,
