@@ -72,6 +72,8 @@ function suite(name, { cwd, before, owner, node, cache }, filters) {
     LANG: 'C.UTF-8',
     TERM: process.env.TERM ?? 'dumb',
     HOME: home,
+    // Where the test runner keeps a file of its own; PanCode puts nothing there.
+    XDG_DATA_HOME: path.join(scratch, 'runner'),
     TMPDIR: temporary,
     PANCODE_TEST_CACHE: cache,
     NO_COLOR: '1',
@@ -81,6 +83,8 @@ function suite(name, { cwd, before, owner, node, cache }, filters) {
     node,
     path.join(cwd, 'node_modules', 'vitest', 'vitest.mjs'),
     'run',
+    // The default writes beside the configuration file, which nobody may not.
+    '--configLoader=runner',
     '--reporter=default',
     '--reporter=json',
     `--outputFile=${report}`,

@@ -1,10 +1,14 @@
 /**
  * Events as lines for a person. Text may come in pieces of any size, so it is held back until its line is whole or something else happens.
+ * With `answerFollows` what the agent said last is held back as a whole: it is the answer, which the receipt shows.
  */
 import { visibleLine } from '../core/visible.ts';
 import type { JournalEvent } from '../protocol/event.ts';
 
-export function eventLines(show: (line: string, at: string) => void): {
+export function eventLines(
+  show: (line: string, at: string) => void,
+  answerFollows = false,
+): {
   add(event: JournalEvent): void;
   flush(): void;
 } {
@@ -19,6 +23,7 @@ export function eventLines(show: (line: string, at: string) => void): {
       if (event.type === 'text') {
         since = event.at;
         text += event.text;
+        if (answerFollows) return;
         const end = text.lastIndexOf('\n');
         const rest = text.slice(end + 1);
         text = text.slice(0, end + 1);
@@ -28,12 +33,14 @@ export function eventLines(show: (line: string, at: string) => void): {
       }
       const line = eventLine(event);
       if (line === null) return;
-      flush();
+      if (!answerFollows || !AFTER_THE_ANSWER.has(event.type)) flush();
       show(line, event.at);
     },
     flush,
   };
 }
+
+const AFTER_THE_ANSWER: ReadonlySet<string> = new Set(['harvest', 'verify', 'ended']);
 
 /** null for what only programs need. */
 function eventLine(event: JournalEvent): string | null {

@@ -113,7 +113,7 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
       'Run `pancode fleet --refresh` and try again.',
       EXIT.unavailable,
     );
-  const facts = await collectProject({ root: project.root, cwd: project.cwd, path: client.path, git: true });
+  const facts = await collectProject({ root: project.root, cwd: project.cwd, ...git, git: true });
   const start = await startingPoint(request, parts.on, project, git);
   const prompt = compilePrompt({
     constitution,

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { DispatchPlaces } from '../core/places.ts';
 import { type SandboxedProcess, startSandboxed } from '../drivers/sandbox/launch.ts';
 import { startUnsandboxed } from '../drivers/sandbox/none.ts';
+import { sharedDirectories } from '../drivers/sandbox/shares.ts';
 import type { SandboxSpec } from '../drivers/sandbox/spec.ts';
 import type { Project } from '../drivers/workspace/inspect.ts';
 import type { Job } from '../protocol/job.ts';
@@ -24,6 +25,8 @@ export interface BoxParts {
   locale: Record<string, string>;
   /** Values of `env.pass`, by name. */
   passed: Record<string, string>;
+  /** PanCode's own directories, which no agent sees wherever they lie. */
+  hide: string[];
 }
 
 /** The sandbox of the agent process; the adapter's variables come last. */
@@ -47,12 +50,13 @@ export function sandboxSpec(
     cwd: job.project.cwd,
     copy: copied ? places.copy : null,
     commonDir: project.commonDir,
-    objects: copied ? project.objectDirs : [],
+    objects: project.objectDirs,
     home: { host: places.home, path: job.env.home },
     roots,
     files: [{ host: parts.assets.nativeAgent, path: '/run/pancode/native-agent.js' }],
-    shares: copied ? sharedDirectories(job, project, places.copy) : [],
+    shares: copied ? sharedDirectories(project.root, places.copy, job.workspace.share) : [],
     masks: [],
+    hide: parts.hide,
     gateway: { dir: places.gatewayDir, port: gatewayPort },
     output: null,
     env: { ...parts.passed, ...env },
@@ -67,13 +71,4 @@ export function startBox(spec: SandboxSpec, command: string[], unsandboxed: bool
   return unsandboxed
     ? startUnsandboxed(spec, command, { stdio: 'pipe' })
     : startSandboxed(spec, command, { stdio: 'pipe' });
-}
-
-/** Dependency directories of the checkout that the copy does not have: mounted read-only so that the copy can build. */
-export function sharedDirectories(job: Job, project: Project, copy: string): { host: string; path: string }[] {
-  return job.workspace.share.flatMap((name) => {
-    const host = path.join(project.root, name);
-    const there = fs.lstatSync(host, { throwIfNoEntry: false })?.isDirectory() ?? false;
-    return there && !fs.existsSync(path.join(copy, name)) ? [{ host, path: host }] : [];
-  });
 }

@@ -2,13 +2,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { DispatchPlaces } from '../core/places.ts';
+import { sharedDirectories } from '../drivers/sandbox/shares.ts';
 import type { SandboxSpec } from '../drivers/sandbox/spec.ts';
 import { checkoutAt } from '../drivers/workspace/copy.ts';
 import type { GitHost } from '../drivers/workspace/git.ts';
 import type { Project } from '../drivers/workspace/inspect.ts';
 import type { Job } from '../protocol/job.ts';
 import type { VerifyOutcome } from '../protocol/receipt.ts';
-import { type BoxParts, sandboxSpec, sharedDirectories, startBox } from './box.ts';
+import { type BoxParts, sandboxSpec, startBox } from './box.ts';
 
 export async function runCheck(
   job: Job,
@@ -51,7 +52,7 @@ async function runIn(
     cwd: project.root,
     copy: dir,
     home: { host: home, path: job.env.home },
-    shares: sharedDirectories(job, project, dir),
+    shares: sharedDirectories(project.root, dir, job.workspace.share),
     gateway: null,
     files: [],
     env: parts.passed,

@@ -53,6 +53,7 @@ export function createPlane(parts: PlaneParts) {
     ...parts,
     state: parts.roots.state,
     passed: {},
+    hide: [parts.roots.state, parts.roots.config],
     ledger,
     concurrency: () => concurrency,
     oneAtATime,

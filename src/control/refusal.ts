@@ -39,8 +39,8 @@ export async function enforcementOf(
     version: probe.version,
     profile,
     network: 'gateway',
-    limits: 'prlimit',
-    degraded: process.getuid?.() === 0 ? ['running as root: the process limit does not bind'] : [],
+    limits: probe.limits,
+    degraded: probe.degraded,
     egress: [],
     leftoversKilled: 0,
   };

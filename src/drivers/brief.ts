@@ -1,26 +1,12 @@
 /** Collects what the brief says about a project: two git calls and a few small files, bounded in time and size. */
-import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { type BriefFacts, formatBrief } from '../core/brief.ts';
 import type { ProjectInstructions } from '../core/prompt.ts';
 import { findCommands, MANIFESTS, MARKERS, type ProjectFiles } from '../core/verify-command.ts';
 import { readBounded } from './bounded-read.ts';
+import { type GitHost, tryGit } from './workspace/git.ts';
 
-const GIT_FLAGS = [
-  '-c',
-  'core.hooksPath=/dev/null',
-  '-c',
-  'core.fsmonitor=false',
-  '-c',
-  'gc.auto=0',
-  '-c',
-  'maintenance.auto=false',
-  '-c',
-  'core.quotePath=false',
-  '-c',
-  'status.relativePaths=false',
-];
 const GIT_MS = 2_000;
 const MAX_FILES = 20_000;
 const README_BYTES = 1_500;
@@ -33,13 +19,10 @@ export interface ProjectFacts {
   files: ProjectFiles;
 }
 
-/** `root` and `cwd`: absolute real paths, `cwd` in `root`. `path`: the client's PATH. Never throws for what it finds; what is not known says so. */
-export async function collectProject(place: {
-  root: string;
-  cwd: string;
-  path: string;
-  git: boolean;
-}): Promise<ProjectFacts> {
+type GitPlace = GitHost & { root: string };
+
+/** `root` and `cwd`: absolute real paths, `cwd` in `root`. Never throws for what it finds; what is not known says so. */
+export async function collectProject(place: GitPlace & { cwd: string; git: boolean }): Promise<ProjectFacts> {
   const names = await readdir(place.root).catch(() => [] as string[]);
   const [status, listed, files, readme, instructions] = await Promise.all([
     place.git ? gitStatus(place) : null,
@@ -99,33 +82,16 @@ async function projectInstructions(root: string, cwd: string): Promise<ProjectIn
   return found;
 }
 
-function git(place: { root: string; path: string }, args: string[]): Promise<string | null> {
-  return new Promise((resolve) => {
-    execFile(
-      'git',
-      [...GIT_FLAGS, '-C', place.root, ...args],
-      {
-        env: {
-          PATH: place.path,
-          GIT_OPTIONAL_LOCKS: '0',
-          GIT_TERMINAL_PROMPT: '0',
-          GIT_NO_LAZY_FETCH: '1',
-          LC_ALL: 'C',
-        },
-        timeout: GIT_MS,
-        killSignal: 'SIGKILL',
-        maxBuffer: 8 * 1024 * 1024,
-      },
-      // No git, no answer in time, or not a repository: the brief says "unknown" instead.
-      (error, stdout) => resolve(error ? null : stdout),
-    );
-  });
+/** No git, no answer in time, or not a repository: the brief says "unknown" instead. */
+async function git(place: GitPlace, args: string[]): Promise<string | null> {
+  const options = { cwd: place.root, config: ['status.relativePaths=false'], timeoutMs: GIT_MS };
+  const answer = await tryGit(place, args, options).catch(() => null);
+  return answer?.code === 0 ? answer.stdout.toString('utf8') : null;
 }
 
-async function gitStatus(place: {
-  root: string;
-  path: string;
-}): Promise<{ branch: string | null; head: string | null; changes: { code: string; path: string }[] } | null> {
+async function gitStatus(
+  place: GitPlace,
+): Promise<{ branch: string | null; head: string | null; changes: { code: string; path: string }[] } | null> {
   const text = await git(place, [
     'status',
     '--porcelain=v2',
@@ -159,7 +125,7 @@ function fieldsAfter(record: string, n: number): string {
   return record.split(' ').slice(n).join(' ');
 }
 
-async function gitFiles(place: { root: string; path: string }): Promise<string[] | null> {
+async function gitFiles(place: GitPlace): Promise<string[] | null> {
   const text = await git(place, ['ls-files', '-z', '--cached', '--others', '--exclude-standard']);
   return text === null ? null : [...new Set(text.split('\0').filter((name) => name !== ''))].sort();
 }

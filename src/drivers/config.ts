@@ -36,12 +36,6 @@ export async function loadConfig(options: {
   return mergeConfig({ user, project, flags: options.flags, projectFile: projectFile ?? '' });
 }
 
-/** The user's file as it stands, checked; empty where there is none. Throws PanError (exit 2). */
-export async function readUserConfig(configDir: string): Promise<ConfigFile> {
-  const file = userConfigFile(configDir);
-  return parseConfig(file, 'user', (await readText(file)) ?? '');
-}
-
 async function readText(file: string): Promise<string | null> {
   try {
     return await readFile(file, 'utf8');

@@ -10,7 +10,6 @@ export const TIERS = ['any', 'small', 'mid', 'frontier'] as const;
 export type Tier = (typeof TIERS)[number];
 
 export const SPEEDS = ['fast', 'balanced', 'thorough'] as const;
-export type Speed = (typeof SPEEDS)[number];
 
 /** How a dispatch ended. Decided by PanCode from terminal event, tree and check, never from an exit code or a claim alone. */
 export const STATUSES = [

@@ -27,7 +27,7 @@ describe('collectProject', () => {
     git(root, 'mv', 'old name.ts', 'nëw name.ts');
     await writeFile(join(root, 'changed.ts'), '2');
     await put(join(root, '-untracked\nfile'), '');
-    const { brief, files } = await collectProject({ root, cwd: root, path, git: true });
+    const { brief, files } = await collectProject({ root, cwd: root, path, home: root, git: true });
     expect(brief).toMatch(
       /^Branch: main at [0-9a-f]{12}\nUncommitted changes: 3\n {2}\?\? -untracked␊file\n {2}\.M changed\.ts\n {2}R\. nëw name\.ts\n/,
     );
@@ -43,7 +43,7 @@ describe('collectProject', () => {
     const hook = await put(join(dir, 'hook'), `#!/bin/sh\ntouch '${join(dir, 'ran')}'\n`, 0o755);
     git(root, 'config', 'core.fsmonitor', hook);
     await put(join(root, 'a'), '');
-    const { brief } = await collectProject({ root, cwd: root, path, git: true });
+    const { brief } = await collectProject({ root, cwd: root, path, home: root, git: true });
     expect(brief).toContain('?? a');
     expect(() => execFileSync('ls', [join(dir, 'ran')], { stdio: 'pipe' })).toThrow();
   });
@@ -56,7 +56,13 @@ describe('collectProject', () => {
     await put(join(dir, 'secret.md'), 'secret');
     await symlink('../../secret.md', join(root, 'pkg/AGENTS.md'));
     await put(join(root, 'other/AGENTS.md'), 'not here');
-    const { instructions, brief } = await collectProject({ root, cwd: join(root, 'pkg'), path, git: false });
+    const { instructions, brief } = await collectProject({
+      root,
+      cwd: join(root, 'pkg'),
+      path,
+      home: root,
+      git: false,
+    });
     expect(instructions).toEqual([
       { path: 'AGENTS.md', text: 'top' },
       { path: 'pkg/CLAUDE.md', text: 'inner' },
@@ -65,7 +71,7 @@ describe('collectProject', () => {
   });
 
   it('says what it does not know where git is missing', async () => {
-    const { brief } = await collectProject({ root: dir, cwd: dir, path: '/nonexistent', git: true });
+    const { brief } = await collectProject({ root: dir, cwd: dir, path: '/nonexistent', home: dir, git: true });
     expect(brief).toContain('Uncommitted changes: unknown');
   });
 });

@@ -82,7 +82,7 @@ export async function dispatch(
   }
   const release = cancelOnSignal(context, accepted.id);
   if (!out.json) out.note(`${request.agent} ${accepted.id}: ${visibleLine(request.task, 100)}`);
-  const lines = eventLines((line) => out.note(`  ${line}`));
+  const lines = eventLines((line) => out.note(`  ${line}`), true);
   const receipt = await context.client.follow(
     accepted.id,
     (event) => {
@@ -90,7 +90,7 @@ export async function dispatch(
     },
     request.client,
   );
-  lines.flush();
+  if (receipt.result === null) lines.flush();
   release();
   return done(context, receipt);
 }

@@ -31,7 +31,9 @@ export function register(program: Command, context: CommandContext): void {
         projectRoot: root,
       });
       const agent = findAgent(agents, name);
-      const project = root ? await collectProject({ root, cwd, path: environment.path, git: true }) : null;
+      const project = root
+        ? await collectProject({ root, cwd, home: environment.home, path: environment.path, git: true })
+        : null;
       const prompt = compilePrompt({
         constitution,
         agent,

@@ -37,6 +37,7 @@ const run = startRun(job, places, start, {
   assets: findAssets(),
   locale: environment.locale,
   passed: start.env,
+  hide: [state, environment.roots.config],
   now: () => new Date(),
 });
 server.onStop((why) => run.stop(why));

@@ -8,7 +8,6 @@ export type LanguageModelV4 = Extract<LanguageModel, { specificationVersion: 'v4
 export type CallOptions = Parameters<LanguageModelV4['doStream']>[0];
 export type Message = CallOptions['prompt'][number];
 export type AssistantPart = Extract<Message, { role: 'assistant' }>['content'][number];
-export type ToolResultPart = Extract<Extract<Message, { role: 'tool' }>['content'][number], { type: 'tool-result' }>;
 export type StreamResult = Awaited<ReturnType<LanguageModelV4['doStream']>>;
 export type StreamPart = StreamResult['stream'] extends ReadableStream<infer Part> ? Part : never;
 export type FunctionTool = Extract<NonNullable<CallOptions['tools']>[number], { type: 'function' }>;
