@@ -1,5 +1,5 @@
 // Bundles the program into dist/. The relay and the native agent are single files: they are mounted into sandboxes one by one.
-import { readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -11,15 +11,13 @@ const common = {
   absWorkingDir: root,
   bundle: true,
   platform: 'node',
-  format: 'esm',
+  // CommonJS, one file per program: Node's module loader takes 20 ms for a program of a dozen modules, and importing `node:http` as a module
+  // evaluates all it exports, a WebSocket client included: 75 ms of the 120 ms of `pancode ps` (measured on Node 24).
+  format: 'cjs',
   target: 'node24',
   minify: true,
   keepNames: true,
-  define: { PANCODE_VERSION: JSON.stringify(version) },
-  // Bundled CommonJS packages call require for Node's own modules.
-  banner: {
-    js: "import{createRequire as pancodeRequire}from'node:module';const require=pancodeRequire(import.meta.url);",
-  },
+  define: { PANCODE_VERSION: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
   external: ['@vscode/ripgrep'],
   logLevel: 'warning',
 };
@@ -27,25 +25,20 @@ const common = {
 /** Builds dist/ from scratch. */
 export async function buildAll() {
   rmSync(path.join(root, 'dist'), { recursive: true, force: true });
-  await Promise.all([
-    build({
-      ...common,
-      splitting: true,
-      outdir: 'dist',
-      // Beside the entries: a part finds the others by its own directory (apps/assets.ts).
-      chunkNames: '[name]-[hash]',
-      entryPoints: { main: 'src/apps/main.ts', daemon: 'src/apps/daemon/main.ts', simulated: 'src/apps/simulated.ts' },
-    }),
-    build({
-      ...common,
-      outdir: 'dist',
-      entryPoints: {
-        shim: 'src/apps/shim/main.ts',
-        relay: 'src/apps/relay.ts',
-        'native-agent': 'src/apps/native-agent.ts',
-      },
-    }),
-  ]);
+  mkdirSync(path.join(root, 'dist'));
+  writeFileSync(path.join(root, 'dist', 'package.json'), '{ "type": "commonjs" }\n');
+  await build({
+    ...common,
+    outdir: 'dist',
+    entryPoints: {
+      main: 'src/apps/main.ts',
+      daemon: 'src/apps/daemon/main.ts',
+      shim: 'src/apps/shim/main.ts',
+      relay: 'src/apps/relay.ts',
+      'native-agent': 'src/apps/native-agent.ts',
+      simulated: 'src/apps/simulated.ts',
+    },
+  });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAll();

@@ -21,7 +21,7 @@ export function findAssets(): Assets {
 /** Directory of the ripgrep that ships as a platform package; null where the platform has none (then the one on PATH is used). */
 function ripgrepDir(): string | null {
   try {
-    const { rgPath } = createRequire(import.meta.url)('@vscode/ripgrep') as { rgPath: string };
+    const { rgPath } = createRequire(path.join(bundleDir(), 'shim.js'))('@vscode/ripgrep') as { rgPath: string };
     return path.dirname(fs.realpathSync(rgPath));
   } catch {
     // An optional platform package: its absence is a fact of the machine, and the native agent's grep says so.

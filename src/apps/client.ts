@@ -1,11 +1,10 @@
 /** The command line's way to the daemon: HTTP over its unix socket, started on demand, streams that survive its death. */
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import http from 'node:http';
+import type http from 'node:http';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { statePlaces } from '../core/places.ts';
-import { socketAddress } from '../drivers/socket.ts';
+import { requestInDirectory } from '../drivers/socket.ts';
 import { type ErrorBody, EXIT, PanError } from '../protocol/error.ts';
 import type { JournalEvent, SettledEvent } from '../protocol/event.ts';
 import type { Receipt } from '../protocol/receipt.ts';
@@ -100,6 +99,7 @@ async function reach(
 export async function startDaemon(environment: Environment): Promise<void> {
   const places = statePlaces(environment.roots.state);
   fs.mkdirSync(places.daemonDir, { recursive: true, mode: 0o700 });
+  const { spawn } = await import('node:child_process');
   const log = fs.openSync(places.daemonLog, 'a', 0o600);
   const child = spawn(process.execPath, [path.join(bundleDir(), 'daemon.js')], {
     detached: true,
@@ -133,26 +133,8 @@ function brokenDaemon(log: string): PanError {
 
 function send(daemonDir: string, method: string, target: string, body: unknown): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
-    let address: { address: string; close(): void };
-    try {
-      address = socketAddress(daemonDir);
-    } catch (error) {
-      return reject(error);
-    }
-    const request = http.request(
-      {
-        socketPath: address.address,
-        method,
-        path: target,
-        agent: false,
-        headers: { 'content-type': 'application/json' },
-      },
-      resolve,
-    );
-    request.once('socket', (socket) => {
-      socket.once('connect', address.close);
-      socket.once('error', address.close);
-    });
+    // A directory that is not there makes this throw, which rejects: nobody has started a daemon yet.
+    const request = requestInDirectory(daemonDir, { method, path: target }, resolve);
     request.on('error', reject);
     request.end(body === undefined ? undefined : JSON.stringify(body));
   });

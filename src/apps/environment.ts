@@ -52,14 +52,20 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
       'HOME is not set to an absolute path.',
       'Set HOME to your home directory and run the command again.',
     );
+  const roots = rootsOf(env, home);
   return {
-    roots: rootsOf(env, home),
+    roots,
     home,
     path: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     ci: env.CI === 'true' || env.CI === '1',
     color: !env.NO_COLOR && env.TERM !== 'dumb',
     pick,
-    daemon: { ...pick(ROOT_VARIABLES), PATH: '/usr/local/bin:/usr/bin:/bin' },
+    daemon: {
+      ...pick(ROOT_VARIABLES),
+      PATH: '/usr/local/bin:/usr/bin:/bin',
+      // Read by Node itself: compiled code is kept in our own cache.
+      NODE_COMPILE_CACHE: path.join(roots.cache, 'compile'),
+    },
     locale: pick(LOCALE),
   };
 }

@@ -29,9 +29,11 @@ const FILES: Record<string, () => Promise<CommandFile>> = {
 };
 
 const argv = process.argv.slice(2);
-process.exitCode = await main(argv).catch((error: unknown) =>
-  reportError(error, argv.includes('--json'), argv.includes('--debug')),
-);
+void main(argv)
+  .catch((error: unknown) => reportError(error, argv.includes('--json'), argv.includes('--debug')))
+  .then((code) => {
+    process.exitCode = code;
+  });
 
 async function main(args: string[]): Promise<number> {
   const environment = readEnvironment(process.env);

@@ -17,21 +17,25 @@ import write from '../drivers/tools/write.ts';
 /** In the order the model sees them; it never changes, so that the prompt's beginning does not either. */
 const TOOLS: Tool[] = [read, ls, find, grep, write, edit, bash] as Tool[];
 
-const stdio = await openStdio(process.stdin, process.stdout);
-if (stdio) {
-  const { input, signal, emit, ask } = stdio;
-  const model = await makeModel(input.endpoint, input.model);
-  const over = new AbortController();
-  const end = await runAgent({
-    input,
-    model,
-    tools: TOOLS.filter((tool) => input.actions.includes(tool.action)),
-    host: { cwd: process.cwd(), signal: AbortSignal.any([signal, over.signal]), ripgrep: process.argv[2] ?? 'rg' },
-    emit,
-    ask,
-  });
-  // Background children of commands end with the agent, also where no sandbox would end them.
-  over.abort();
-  emit(end);
+async function main(): Promise<void> {
+  const stdio = await openStdio(process.stdin, process.stdout);
+  if (stdio) {
+    const { input, signal, emit, ask } = stdio;
+    const model = await makeModel(input.endpoint, input.model);
+    const over = new AbortController();
+    const end = await runAgent({
+      input,
+      model,
+      tools: TOOLS.filter((tool) => input.actions.includes(tool.action)),
+      host: { cwd: process.cwd(), signal: AbortSignal.any([signal, over.signal]), ripgrep: process.argv[2] ?? 'rg' },
+      emit,
+      ask,
+    });
+    // Background children of commands end with the agent, also where no sandbox would end them.
+    over.abort();
+    emit(end);
+  }
+  process.exit(0);
 }
-process.exit(0);
+
+void main();

@@ -11,17 +11,21 @@ import { EXIT, PanError } from '../protocol/error.ts';
 /** Requests the program remembers: it may run for days, and nobody looks at them. */
 const REMEMBERED = 10;
 
-try {
-  const model = await start(process.argv.slice(2));
-  const stop = () => void model.close().then(() => process.exit(EXIT.ok));
-  process.once('SIGTERM', stop).once('SIGINT', stop);
-  process.stdin.once('end', stop).once('error', stop).resume();
-  process.stdout.write(`${JSON.stringify({ url: model.url })}\n`);
-} catch (error) {
-  if (!(error instanceof PanError)) throw error;
-  process.stderr.write(`${error.message} ${error.do}\n`);
-  process.exitCode = error.exit;
+async function main(): Promise<void> {
+  try {
+    const model = await start(process.argv.slice(2));
+    const stop = () => void model.close().then(() => process.exit(EXIT.ok));
+    process.once('SIGTERM', stop).once('SIGINT', stop);
+    process.stdin.once('end', stop).once('error', stop).resume();
+    process.stdout.write(`${JSON.stringify({ url: model.url })}\n`);
+  } catch (error) {
+    if (!(error instanceof PanError)) throw error;
+    process.stderr.write(`${error.message} ${error.do}\n`);
+    process.exitCode = error.exit;
+  }
 }
+
+void main();
 
 async function start(args: string[]): Promise<Simulated> {
   const { demo, script, port } = readOptions(args);

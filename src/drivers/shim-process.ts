@@ -1,12 +1,11 @@
 /** A shim as the daemon sees it: starting one, following its events, telling it to stop. */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import http from 'node:http';
 import { createParser } from 'eventsource-parser';
 import type { DispatchPlaces } from '../core/places.ts';
 import type { JournalEvent } from '../protocol/event.ts';
 import type { StartPipe } from '../protocol/job.ts';
-import { socketAddress } from './socket.ts';
+import { requestInDirectory } from './socket.ts';
 
 export interface ShimProgram {
   node: string;
@@ -56,13 +55,17 @@ export function followShim(
   deliver: (event: JournalEvent) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const request = shimRequest(places, 'GET', `/events?from=${from}`, (response) => {
-      const parser = createParser({ onEvent: (message) => deliver(JSON.parse(message.data) as JournalEvent) });
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => parser.feed(chunk));
-      response.on('end', resolve);
-      response.on('error', reject);
-    });
+    const request = requestInDirectory(
+      places.socketDir,
+      { method: 'GET', path: `/events?from=${from}` },
+      (response) => {
+        const parser = createParser({ onEvent: (message) => deliver(JSON.parse(message.data) as JournalEvent) });
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => parser.feed(chunk));
+        response.on('end', resolve);
+        response.on('error', reject);
+      },
+    );
     request.on('error', reject);
     request.end();
   });
@@ -71,7 +74,7 @@ export function followShim(
 /** Asks a shim to stop its run; resolves once it has taken the request, rejects when it cannot be reached within `timeoutMs`. */
 export function stopShim(places: DispatchPlaces, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const request = shimRequest(places, 'POST', '/stop', (response) => {
+    const request = requestInDirectory(places.socketDir, { method: 'POST', path: '/stop' }, (response) => {
       response.resume();
       response.on('end', resolve);
       response.on('error', reject);
@@ -80,21 +83,6 @@ export function stopShim(places: DispatchPlaces, timeoutMs: number): Promise<voi
     request.on('error', reject);
     request.end();
   });
-}
-
-function shimRequest(
-  places: DispatchPlaces,
-  method: string,
-  path: string,
-  answer: (response: http.IncomingMessage) => void,
-): http.ClientRequest {
-  const { address, close } = socketAddress(places.socketDir);
-  const request = http.request({ socketPath: address, method, path, agent: false }, answer);
-  request.once('socket', (socket) => {
-    socket.once('connect', close);
-    socket.once('error', close);
-  });
-  return request;
 }
 
 function tail(file: string): string {

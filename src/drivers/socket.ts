@@ -3,7 +3,8 @@
  * is named through the descriptor (measured: a 123-byte path gives EINVAL on Node 24 and is cut silently on Node 20).
  */
 import fs from 'node:fs';
-import type net from 'node:net';
+import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import { SOCKET_NAME } from '../core/places.ts';
 
@@ -36,4 +37,18 @@ export async function listenInDirectory(server: net.Server, dir: string): Promis
   } finally {
     close();
   }
+}
+
+/**
+ * An HTTP request to the socket in a directory; the caller ends it. Throws where there is no directory; that nobody listens is an `error`
+ * of the request. Without an agent, whose making takes longer than the request itself (8 of 20 ms, measured).
+ */
+export function requestInDirectory(
+  dir: string,
+  options: { method: string; path: string },
+  answer: (response: http.IncomingMessage) => void,
+): http.ClientRequest {
+  const { address, close } = socketAddress(dir);
+  const createConnection = () => net.connect(address).once('connect', close).once('error', close);
+  return http.request({ ...options, headers: { 'content-type': 'application/json' }, createConnection }, answer);
 }

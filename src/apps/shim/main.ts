@@ -14,39 +14,43 @@ import { readEnvironment } from '../environment.ts';
 import { loadRuntime } from '../runtimes.ts';
 import { serveShim } from './server.ts';
 
-const [state, id] = process.argv.slice(2);
-if (!state || !id) throw new Error('usage: shim STATE ID');
-const places = dispatchPlaces(state, id);
-const job = Job.parse(JSON.parse(fs.readFileSync(places.job, 'utf8')));
-// The daemon may die before it has sent everything: then there is nothing to run with, and a later daemon starts a new shim.
-const start = StartPipe.parse(JSON.parse(fs.readFileSync(0, 'utf8')));
-const environment = readEnvironment(process.env);
+async function main(): Promise<void> {
+  const [state, id] = process.argv.slice(2);
+  if (!state || !id) throw new Error('usage: shim STATE ID');
+  const places = dispatchPlaces(state, id);
+  const job = Job.parse(JSON.parse(fs.readFileSync(places.job, 'utf8')));
+  // The daemon may die before it has sent everything: then there is nothing to run with, and a later daemon starts a new shim.
+  const start = StartPipe.parse(JSON.parse(fs.readFileSync(0, 'utf8')));
+  const environment = readEnvironment(process.env);
 
-const journal = openJournal(places.journal, () => new Date());
-const server = await serveShim(places.socketDir, places.journal);
-const emit = (event: Parameters<typeof journal.append>[0]) => server.deliver(journal.append(event));
+  const journal = openJournal(places.journal, () => new Date());
+  const server = await serveShim(places.socketDir, places.journal);
+  const emit = (event: Parameters<typeof journal.append>[0]) => server.deliver(journal.append(event));
 
-const self = readProcessIdentity(process.pid);
-if (!self) throw new Error('cannot read my own process identity from /proc');
-emit({ type: 'started', ...self });
+  const self = readProcessIdentity(process.pid);
+  if (!self) throw new Error('cannot read my own process identity from /proc');
+  emit({ type: 'started', ...self });
 
-const run = startRun(job, places, start, {
-  runtime: await loadRuntime(job.worker.runtime),
-  emit,
-  token: randomBytes(24).toString('base64url'),
-  assets: findAssets(),
-  locale: environment.locale,
-  passed: start.env,
-  hide: [state, environment.roots.config],
-  now: () => new Date(),
-});
-server.onStop((why) => run.stop(why));
-process.stdout.write('ready\n');
+  const run = startRun(job, places, start, {
+    runtime: await loadRuntime(job.worker.runtime),
+    emit,
+    token: randomBytes(24).toString('base64url'),
+    assets: findAssets(),
+    locale: environment.locale,
+    passed: start.env,
+    hide: [state, environment.roots.config],
+    now: () => new Date(),
+  });
+  server.onStop((why) => run.stop(why));
+  process.stdout.write('ready\n');
 
-const result = await run.finished;
-emit({ type: 'ended', status: result.status, reason: result.reason });
-// The result comes last: whoever sees it has the whole journal.
-writeResult(places, result);
-journal.close();
-await server.close();
-process.exit(0);
+  const result = await run.finished;
+  emit({ type: 'ended', status: result.status, reason: result.reason });
+  // The result comes last: whoever sees it has the whole journal.
+  writeResult(places, result);
+  journal.close();
+  await server.close();
+  process.exit(0);
+}
+
+void main();
