@@ -130,7 +130,7 @@ async function planned(
   const wanted = changes.map((change) => wantedFrom(change, staged));
   const prepared = await prepare(project.root, options.journalDir, wanted, {
     mayRemove: () => true,
-    modeOf: () => null,
+    restore: [],
   });
   step('prepared');
   await refuseChanged(project, host, now, changes);

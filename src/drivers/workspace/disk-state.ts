@@ -43,8 +43,15 @@ export async function look(root: string, name: Name): Promise<Seen> {
   return { state: stat.isFile() ? await fileState(path) : OTHER, stamp };
 }
 
+/** The directories `name` lies in, the outermost first, as far as they are there and no link is on the way. */
+export function realParents(root: string, name: Name): Name[] {
+  const parents = parentsOf(name);
+  const end = parents.findIndex((dir) => !statOf(onDisk(root, dir))?.isDirectory());
+  return end < 0 ? parents : parents.slice(0, end);
+}
+
 export function hasRealParents(root: string, name: Name): boolean {
-  return parentsOf(name).every((dir) => statOf(onDisk(root, dir))?.isDirectory());
+  return realParents(root, name).length === parentsOf(name).length;
 }
 
 /** Bytes read at a time. */

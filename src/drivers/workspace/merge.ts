@@ -4,6 +4,7 @@ import { type GitHost, type GitOptions, git, gitLine, lastLine, splitNul, tryGit
 import type { Project } from './inspect.ts';
 import { type Name, onDisk } from './names.ts';
 import { parentFault } from './prepare.ts';
+import { together } from './several.ts';
 import {
   type IndexEntry,
   indexCopy,
@@ -57,7 +58,7 @@ export interface TreeNow {
 /** Throws PanError for what git cannot read, and for unmerged files. The index file is in `scratchDir`, which is the caller's to remove. */
 export async function treeNow(project: Project, host: GitHost, scratchDir: string, names: Name[]): Promise<TreeNow> {
   const index = indexCopy(project, scratchDir);
-  const [entries] = await Promise.all([indexEntries(project, host), takeTracked(project, host, index)]);
+  const [entries] = await together([indexEntries(project, host), takeTracked(project, host, index)]);
   const tracked = new Set(entries.map((entry) => entry.name));
   await takeUntracked(
     project,

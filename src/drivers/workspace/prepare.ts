@@ -4,7 +4,18 @@ import fs from 'node:fs';
 import { copyFile, open } from 'node:fs/promises';
 import { EXIT, PanError } from '../../protocol/error.ts';
 import { oldBytes, type Plan, type PlanEntry } from './apply-journal.ts';
-import { type DiskState, fileState, look, OTHER, type Seen, same, sameBytes, statOf } from './disk-state.ts';
+import {
+  type DiskState,
+  fileState,
+  hasRealParents,
+  look,
+  OTHER,
+  realParents,
+  type Seen,
+  same,
+  sameBytes,
+  statOf,
+} from './disk-state.ts';
 import { type Name, onDisk, parentsOf, textOf } from './names.ts';
 import { several } from './several.ts';
 import type { Blob } from './tree-changes.ts';
@@ -35,8 +46,8 @@ export function conflict(what: string, cause?: unknown): PanError {
 export interface DirectoryRules {
   /** Whether one may go when the change empties it. */
   mayRemove(dir: Name): boolean;
-  /** Permissions of one that is made; null: as any new directory. */
-  modeOf(dir: Name): number | null;
+  /** Directories to make besides those that files need, with permissions; where something else is, none is made. */
+  restore: { name: Name; mode: number }[];
 }
 
 /** Touches nothing below `root`. Throws PanError `conflict`. What is there already as wanted is no entry. */
@@ -56,10 +67,10 @@ export async function prepare(
   });
   const sources = kept.map(({ wanted: { after } }) => (after?.kind === 'file' ? after.source : null));
   const occupied = kept.filter((one) => one.occupied).map((one) => one.wanted.name);
-  const removed = emptiedDirectories(root, entries, directories.mayRemove);
+  const removed = emptiedDirectories(root, entries, occupied, directories.mayRemove);
   const stays = occupied.find((dir) => !removed.some((gone) => gone.name === dir));
   if (stays !== undefined) throw conflict(`${textOf(stays)} is in the way: it is a directory with other files in it.`);
-  const created = newDirectories(root, entries, going).map((name) => ({ name, mode: directories.modeOf(name) }));
+  const created = newDirectories(root, entries, directories.restore);
   return { nonce, entries, sources, created, removed };
 }
 
@@ -139,28 +150,40 @@ async function keepOld(from: Buffer, before: DiskState, to: string, name: Name):
 
 /** The directory nearest to the place of `name` that is there now, as a prefix. */
 function tempPrefix(root: string, name: Name): string {
-  const there = parentsOf(name).filter((dir) => statOf(onDisk(root, dir))?.isDirectory());
-  const last = there.at(-1);
-  return last === undefined ? '' : `${last}/`;
+  const nearest = realParents(root, name).at(-1);
+  return nearest === undefined ? '' : `${nearest}/`;
 }
 
-function newDirectories(root: string, entries: PlanEntry[], going: ReadonlySet<Name>): Name[] {
-  const needed = new Set(entries.filter((entry) => entry.after !== null).flatMap((entry) => parentsOf(entry.name)));
-  const missing = (dir: Name) => going.has(dir) || statOf(onDisk(root, dir)) === null;
-  return [...needed].filter(missing).sort((a, b) => a.split('/').length - b.split('/').length);
+/** The outermost first. */
+function newDirectories(root: string, entries: PlanEntry[], restore: DirectoryRules['restore']): Plan['created'] {
+  const going = new Set(entries.filter((entry) => entry.after === null).map((entry) => entry.name));
+  const coming = new Set(entries.filter((entry) => entry.after !== null).map((entry) => entry.name));
+  const isFree = ({ name }: { name: Name }) =>
+    !coming.has(name) && (going.has(name) || !hasRealParents(root, name) || statOf(onDisk(root, name)) === null);
+  const restored = restore.filter(isFree);
+  // A name below a restored one stands for the directories that it needs.
+  const needing = [...coming, ...restored.map(({ name }) => `${name}/`)];
+  const missing = new Set(needing.flatMap((name) => parentsOf(name).slice(realParents(root, name).length)));
+  const modes = new Map(restore.map(({ name, mode }) => [name, mode]));
+  return [...missing].sort(byDepth).map((name) => ({ name, mode: modes.get(name) ?? null }));
 }
+
+const byDepth = (a: Name, b: Name) => a.split('/').length - b.split('/').length;
 
 /** Directories in which the change leaves nothing, as git removes them. */
-function emptiedDirectories(root: string, entries: PlanEntry[], mayRemove: (dir: Name) => boolean): Plan['removed'] {
+function emptiedDirectories(
+  root: string,
+  entries: PlanEntry[],
+  occupied: Name[],
+  mayRemove: (dir: Name) => boolean,
+): Plan['removed'] {
   const gone = new Set(
     entries.filter((entry) => entry.after === null && entry.before !== null).map((entry) => entry.name),
   );
   const filled = new Set(entries.filter((entry) => entry.after !== null).flatMap((entry) => parentsOf(entry.name)));
-  const candidates = [...new Set([...gone].flatMap(parentsOf))].sort(
-    (a, b) => b.split('/').length - a.split('/').length,
-  );
+  const candidates = new Set([...[...gone].flatMap(parentsOf), ...occupied.flatMap((dir) => directoriesIn(root, dir))]);
   const removed: Plan['removed'] = [];
-  for (const dir of candidates) {
+  for (const dir of [...candidates].sort(byDepth).toReversed()) {
     if (filled.has(dir) || !mayRemove(dir)) continue;
     const inside = fs.readdirSync(onDisk(root, dir), { encoding: 'latin1' }) as string[];
     if (!inside.every((name) => gone.has(`${dir}/${name}`))) continue;
@@ -168,4 +191,11 @@ function emptiedDirectories(root: string, entries: PlanEntry[], mayRemove: (dir:
     removed.push({ name: dir, mode: fs.lstatSync(onDisk(root, dir)).mode & 0o7777 });
   }
   return removed;
+}
+
+/** `dir` and every directory below it: none of them is in git, if they are empty. */
+function directoriesIn(root: string, dir: Name): Name[] {
+  const inside = fs.readdirSync(onDisk(root, dir), { encoding: 'latin1' }) as string[];
+  const below = inside.map((name) => `${dir}/${name}`).filter((name) => statOf(onDisk(root, name))?.isDirectory());
+  return [dir, ...below.flatMap((name) => directoriesIn(root, name))];
 }

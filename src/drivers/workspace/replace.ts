@@ -12,6 +12,7 @@ import {
   hasRealParents,
   look,
   OTHER,
+  realParents,
   type Seen,
   type Stamp,
   same,
@@ -73,7 +74,7 @@ async function swap(plan: Plan, stamps: Stamp[], swapped: Set<number>, onStep: O
     await step(`removed ${n}`);
   }
   for (const { name } of plan.removed) {
-    removeEmpty(onDisk(plan.root, name));
+    removeEmpty(plan.root, name);
     await step('directory removed');
   }
   for (const { name, mode } of plan.created) {
@@ -187,12 +188,12 @@ export async function rollBack(dir: string, plan: Plan, swapped: ReadonlySet<num
   const foreign: Name[] = [];
   for (const entry of touched)
     if (entry.after !== null && !(await takeBack(dir, plan, entry))) foreign.push(entry.name);
-  for (const { name } of plan.created.toReversed()) removeEmpty(onDisk(plan.root, name));
-  for (const { name, mode } of plan.removed.toReversed()) makeAgain(onDisk(plan.root, name), mode);
+  for (const { name } of plan.created.toReversed()) removeEmpty(plan.root, name);
+  for (const { name, mode } of plan.removed.toReversed()) makeAgain(plan.root, name, mode);
   // Where a removed file is there again, someone made it: theirs is the newer one.
   for (const entry of touched) if (entry.after === null) await takeBack(dir, plan, entry);
   for (const entry of plan.entries)
-    for (const left of [entry.temp, backName(plan, entry)]) if (left !== null) removeFile(onDisk(plan.root, left));
+    for (const left of [entry.temp, backName(plan, entry)]) if (left !== null) removeFile(plan.root, left);
   flushTouched(plan);
   if (foreign.length === 0) return dropJournal(dir);
   const kept = `${dir}.kept-${plan.nonce}`;
@@ -231,45 +232,43 @@ function backName(plan: Plan, entry: PlanEntry): Name {
 async function restore(dir: string, plan: Plan, entry: PlanEntry): Promise<void> {
   fs.mkdirSync(onDisk(plan.root, parentsOf(entry.name).at(-1) ?? ''), { recursive: true });
   const back = onDisk(plan.root, backName(plan, entry));
-  removeFile(back);
+  removeFile(plan.root, backName(plan, entry));
   if (entry.before?.kind === 'link') fs.symlinkSync(Buffer.from(entry.before.target, 'latin1'), back);
   else if (entry.before) await copyInto(oldBytes(dir, entry.number), back, entry.before, entry.before);
   fs.renameSync(back, onDisk(plan.root, entry.name));
 }
 
 /** What a directory still holds, or that it is none, is no fault: it stays. */
-function removeEmpty(dir: Buffer): void {
-  try {
-    fs.rmdirSync(dir);
-  } catch (error) {
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
-      throw error;
-  }
+function removeEmpty(root: string, name: Name): void {
+  if (hasRealParents(root, name))
+    unless(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'], () => fs.rmdirSync(onDisk(root, name)));
 }
 
-function makeAgain(dir: Buffer, mode: number): void {
-  if (fs.lstatSync(dir, { throwIfNoEntry: false })) return;
+function makeAgain(root: string, name: Name, mode: number): void {
+  const dir = onDisk(root, name);
+  if (!hasRealParents(root, name) || statOf(dir)) return;
   fs.mkdirSync(dir);
   fs.chmodSync(dir, mode);
 }
 
-function removeFile(file: Buffer): void {
+function removeFile(root: string, name: Name): void {
+  if (hasRealParents(root, name)) unless(['ENOENT'], () => fs.unlinkSync(onDisk(root, name)));
+}
+
+/** Does `act`; errors with one of `codes` are no fault here. */
+function unless(codes: string[], act: () => void): void {
   try {
-    fs.unlinkSync(file);
+    act();
   } catch (error) {
-    if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if (!codes.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 
 /** Renames are on the disk only when their directories are. */
 function flushTouched(plan: Plan): void {
-  const touched = new Set<Name>(['']);
-  for (const { name } of [...plan.entries, ...plan.created, ...plan.removed])
-    for (const dir of parentsOf(name)) touched.add(dir);
-  for (const name of touched) {
-    const dir = onDisk(plan.root, name);
-    if (statOf(dir)?.isDirectory()) flushDirectory(dir);
-  }
+  const names = [...plan.entries, ...plan.created, ...plan.removed].map((each) => each.name);
+  const touched = new Set<Name>(['', ...names.flatMap((name) => realParents(plan.root, name))]);
+  for (const dir of touched) flushDirectory(onDisk(plan.root, dir));
 }
 
 /** A full disk or a directory that may not be written is a reason to change nothing; anything else is a bug. */

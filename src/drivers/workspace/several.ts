@@ -21,3 +21,11 @@ export async function several<T, R>(items: T[], work: (item: T, n: number) => Pr
   if (failures.length > 0) throw failures[0];
   return results;
 }
+
+/** As Promise.all, but rejects only when all have ended: a git that still writes into a directory must not outlive it. */
+export async function together<T extends unknown[]>(running: { [K in keyof T]: Promise<T[K]> | T[K] }): Promise<T> {
+  const ended = await Promise.allSettled(running);
+  const failed = ended.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
+  return ended.map((one) => (one as PromiseFulfilledResult<unknown>).value) as T;
+}

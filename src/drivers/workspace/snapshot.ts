@@ -6,6 +6,7 @@ import { type GitHost, git, gitLine, splitNul, tryGit } from './git.ts';
 import { type Project, refuseEntries, untrackedFiles } from './inspect.ts';
 import { type Name, nameList, onDisk, textOf } from './names.ts';
 import { baseRef } from './refs.ts';
+import { together } from './several.ts';
 
 export interface Snapshot {
   commit: string;
@@ -51,7 +52,7 @@ export async function takeSnapshot(project: Project, host: GitHost, options: Sna
   }
   const index = indexCopy(project, options.scratchDir);
   try {
-    const [head, omitted] = await Promise.all([headNow(project, host), takeWorkingTree(project, host, index, options)]);
+    const [head, omitted] = await together([headNow(project, host), takeWorkingTree(project, host, index, options)]);
     const tree = await gitLine(host, ['write-tree'], { ...at, env: { GIT_INDEX_FILE: index } });
     const parents = head ? ['-p', head.commit] : [];
     const commit = await gitLine(host, ['commit-tree', tree, ...parents, '-m', `pancode: snapshot for ${options.id}`], {
@@ -125,7 +126,7 @@ async function takeWorkingTree(
   index: string,
   limits: SnapshotLimits,
 ): Promise<string[]> {
-  const [entries, names] = await Promise.all([
+  const [entries, names] = await together([
     indexEntries(project, host),
     untrackedFiles(project.root, host, { GIT_INDEX_FILE: index }),
     takeTracked(project, host, index),

@@ -48,7 +48,7 @@ export async function undoApply(project: Project, host: GitHost, options: UndoOp
     const { sources, ...places } = await prepare(project.root, options.undoDir, wanted, {
       // A directory that was there before the apply stays, even if it is empty again.
       mayRemove: (dir) => plan.created.some((made) => made.name === dir),
-      modeOf: (dir) => plan.removed.find((gone) => gone.name === dir)?.mode ?? null,
+      restore: plan.removed,
     });
     const undo: Plan = { schema: 1, id: options.id, undoes: plan.nonce, root: project.root, what: null, ...places };
     writePlan(options.undoDir, undo);
