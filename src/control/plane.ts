@@ -19,6 +19,7 @@ import type { Assets } from './box.ts';
 import { createDispatches, type Dispatches } from './dispatches.ts';
 import { createFleet } from './fleet.ts';
 import { PROVIDERS } from './providers.ts';
+import { recoverApplies } from './recover.ts';
 
 export interface PlaneParts {
   roots: { config: string; state: string; cache: string };
@@ -47,7 +48,13 @@ export function createPlane(parts: PlaneParts) {
     now: () => parts.now().getTime(),
     version: parts.version,
   });
-  const oneAtATime = createLane();
+  const recovered = recoverApplies({ state: parts.roots.state, ledger, now: parts.now, log: parts.log });
+  const lane = createLane();
+  /** Nothing is applied before what another daemon left is put right. */
+  const oneAtATime = async <T>(key: string, work: () => Promise<T>): Promise<T> => {
+    await recovered;
+    return lane(key, work);
+  };
   let concurrency = 4;
   const dispatches: Dispatches = createDispatches({
     ...parts,

@@ -10,6 +10,7 @@ import { applyChanges, recoverApply } from '../drivers/workspace/apply.ts';
 import { changesOf } from '../drivers/workspace/diff.ts';
 import { inspectProject } from '../drivers/workspace/inspect.ts';
 import { removeTree } from '../drivers/workspace/remove.ts';
+import { PanError } from '../protocol/error.ts';
 import type { Job, RunResult } from '../protocol/job.ts';
 import type { Changes, Receipt } from '../protocol/receipt.ts';
 
@@ -91,9 +92,12 @@ async function gate(job: Job, places: DispatchPlaces, result: RunResult): Promis
 /** The change cannot be looked at (the project is gone, its repository is damaged): the receipt says what is left and where. */
 function lost(job: Job, result: RunResult, error: unknown): Omit<Settlement, 'ended'> {
   const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+  const half = error instanceof PanError && error.code === 'half-applied';
   return {
     status: 'lost',
-    reason: `The result cannot be read (${why}); it was ${result.resultCommit} in refs/pancode/${job.id}/result of ${job.project.root}.`,
+    reason: half
+      ? `${error.message} ${error.do}`
+      : `The result cannot be read (${why}); it was ${result.resultCommit} in refs/pancode/${job.id}/result of ${job.project.root}.`,
     changes: { ...NO_CHANGES, ref: `refs/pancode/${job.id}/result`, ignored: result.ignored },
     appliedBy: null,
     questions: [],

@@ -8,7 +8,7 @@ const READY = 7;
 /** Where the parts of the relay are mounted. */
 export const INSIDE = {
   gateway: '/run/pancode/gw',
-  relay: '/run/pancode/relay.mjs',
+  relay: '/run/pancode/relay.js',
   node: '/run/pancode/node',
   output: '/run/pancode/out',
 } as const;

@@ -31,7 +31,7 @@ beforeAll(async () => {
   const source = path.resolve(import.meta.dirname, '../../../src/apps/relay.ts');
   await build({
     entryPoints: [source],
-    outfile: path.join(bundle, 'relay.mjs'),
+    outfile: path.join(bundle, 'relay.js'),
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -94,7 +94,7 @@ async function start(
     env,
     path: '/usr/bin:/bin',
     locale: { LANG: 'C.UTF-8' },
-    relay: path.join(bundle, 'relay.mjs'),
+    relay: path.join(bundle, 'relay.js'),
     node: process.execPath,
   });
   const host: RunHost = {

@@ -1,0 +1,56 @@
+/**
+ * What a daemon that was killed in the middle of an apply or undo left behind: the working tree is made whole, one way or the other, before
+ * anybody builds on it, and a person's apply that was done but not recorded is recorded.
+ */
+import fs from 'node:fs';
+import { dispatchPlaces, statePlaces } from '../core/places.ts';
+import type { Ledger } from '../drivers/store/ledger.ts';
+import { filesOf, recoverApply } from '../drivers/workspace/apply.ts';
+import { readJournal } from '../drivers/workspace/apply-journal.ts';
+import { Job } from '../protocol/job.ts';
+
+export interface RecoverParts {
+  state: string;
+  ledger: Ledger;
+  now(): Date;
+  log(line: string): void;
+}
+
+/** Of settled dispatches; the others are looked at when they settle. Never rejects: what cannot be put right is logged, and refused by name when it is asked for. */
+export async function recoverApplies(parts: RecoverParts): Promise<void> {
+  const { dispatches } = statePlaces(parts.state);
+  if (!fs.existsSync(dispatches)) return;
+  for (const id of fs.readdirSync(dispatches)) {
+    const places = dispatchPlaces(parts.state, id);
+    if (!fs.existsSync(places.apply)) continue;
+    try {
+      await recoverOne(id, parts);
+    } catch (error) {
+      parts.log(`${id}: an apply could not be put right: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
+async function recoverOne(id: string, parts: RecoverParts): Promise<void> {
+  const places = dispatchPlaces(parts.state, id);
+  const known = parts.ledger.get(id);
+  if (!known) return;
+  const unfinished = [places.apply, places.undo].filter((dir) => readJournal(dir).state === 'unfinished');
+  if (unfinished.length > 0) {
+    const { env } = Job.parse(JSON.parse(fs.readFileSync(places.job, 'utf8')));
+    for (const dir of unfinished) parts.log(`${id}: ${await recoverApply(dir, env)} after the end of another daemon`);
+  }
+  const journal = readJournal(places.apply);
+  const last = known.amendments.at(-1)?.type ?? (known.receipt.changes.applied ? 'apply' : null);
+  if (journal.state !== 'applied' || last === 'apply') return;
+  const { patchSha256 } = known.receipt.changes;
+  parts.ledger.addAmendment({
+    id,
+    at: parts.now().toISOString(),
+    type: 'apply',
+    by: 'user',
+    files: filesOf(journal.plan),
+    patchSha256,
+    commit: null,
+  });
+}
