@@ -2,6 +2,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { applyChanges } from '../../src/drivers/workspace/apply.ts';
+import { inspectProject } from '../../src/drivers/workspace/inspect.ts';
 import type { JournalEvent } from '../../src/protocol/event.ts';
 import type { Receipt } from '../../src/protocol/receipt.ts';
 import { ended, processesOf, receiptsOf, treeState } from '../fixtures/pancode.ts';
@@ -130,4 +132,41 @@ describe('the daemon', () => {
     const answers = await Promise.all(Array.from({ length: 6 }, () => user.json<{ pid: number }>(['daemon', 'start'])));
     expect(new Set(answers.map((answer) => answer.value.pid)).size).toBe(1);
   });
+});
+
+it('records an apply that was done by a daemon that died before it could say so', async () => {
+  bench = await createBench({
+    conversations: [{ turns: [{ calls: [{ write: { path: 'new.txt', content: 'x' } }] }, { text: 'Done.' }] }],
+  });
+  const { user } = bench;
+  const before = treeState(user.project);
+  const { value: receipt } = await user.json<Receipt>([
+    'dispatch',
+    'builder',
+    'Write',
+    '--worker',
+    NATIVE_CHAT,
+    '--no-apply',
+  ]);
+  await user.json(['daemon', 'stop']);
+  const host = { home: user.home, path: process.env.PATH ?? '' };
+  const journalDir = path.join(user.state, 'dispatches', receipt.id, 'apply');
+  await applyChanges(await inspectProject(user.project, host), host, {
+    id: receipt.id,
+    base: receipt.base?.commit ?? '',
+    result: receipt.changes.ref ?? '',
+    journalDir,
+  });
+  expect(fs.existsSync(path.join(user.project, 'new.txt'))).toBe(true);
+  expect((await user.json<{ error?: { code: string } }>(['apply', receipt.id])).value.error?.code).toBe(
+    'already-applied',
+  );
+  const { value: shown } = await user.json<{ amendments: { type: string; by: string }[] }>([
+    'receipts',
+    'show',
+    receipt.id,
+  ]);
+  expect(shown.amendments).toMatchObject([{ type: 'apply', by: 'user', files: ['new.txt'] }]);
+  expect((await user.json(['undo', receipt.id])).code).toBe(0);
+  expect(treeState(user.project)).toEqual(before);
 });
