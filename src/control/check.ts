@@ -57,7 +57,7 @@ async function runIn(
     files: [],
     env: parts.passed,
   };
-  const child = await startBox(spec, ['/bin/bash', '-c', `${command}\n`], job.unsandboxed);
+  const child = await startBox(spec, ['/bin/bash', '--norc', '-c', `${command}\n`], job.unsandboxed);
   child.stdin.end();
   const out = fs.createWriteStream(log, { mode: 0o600 });
   child.stdout.pipe(out);

@@ -30,7 +30,7 @@ export function outerText(limits: string, closeOthers = CLOSE_OTHERS): string {
  * `pkill -f` of the agent's meets it by accident.
  */
 function lifelineText(bash: string): string {
-  const read = `exec -c -a pancode-lifeline -- ${bash} -p -c 'read -r -u ${FD.lifeline} _; kill -KILL -1'`;
+  const read = `exec -c -a pancode-lifeline -- ${bash} --norc -p -c 'read -r -u ${FD.lifeline} _; kill -KILL -1'`;
   return `( ( ${read} ) </dev/null >/dev/null 2>&1 ${FD.readerFilter}<&- & )`;
 }
 
@@ -70,7 +70,7 @@ export function firstText(parts: FirstParts): string {
   const ready = port === null ? [] : [AWAIT_RELAY];
   if (readerWrap === null) return [...begin, ...ready, `exec ${FD.readerFilter}<&-`, 'exec -- "$@"'].join('\n');
   // The relay starts while bubblewrap sets up.
-  const wait = ready.length > 0 ? [bash, '-p', '-c', `${AWAIT_RELAY}; exec -- "$@"`, 'wait'] : [];
+  const wait = ready.length > 0 ? [bash, '--norc', '-p', '-c', `${AWAIT_RELAY}; exec -- "$@"`, 'wait'] : [];
   return [...begin, `exec -- ${[...readerWrap, ...wait].map(shellQuote).join(' ')} "$@"`].join('\n');
 }
 

@@ -20,7 +20,7 @@ export async function startUnsandboxed(
   options: { stdio: 'pipe' | 'inherit' },
 ): Promise<SandboxedProcess> {
   const io = options.stdio === 'inherit' ? ('inherit' as const) : ('pipe' as const);
-  const child = spawn(systemProgram('bash'), ['-p', '-c', GUARD, 'guard', ...command], {
+  const child = spawn(systemProgram('bash'), ['--norc', '-p', '-c', GUARD, 'guard', ...command], {
     cwd: spec.copy ?? spec.cwd,
     detached: true,
     stdio: [io, io, io, 'ignore', 'ignore', 'ignore', 'pipe'],

@@ -46,7 +46,7 @@ export async function tryProfiles(parts: ProbeParts): Promise<Finding[]> {
     socket.on('error', () => {}); // the script ended first
     socket.end(`${token}\n`);
   });
-  const sibling = spawn(systemProgram('bash'), ['-p', '-c', 'read -r _'], {
+  const sibling = spawn(systemProgram('bash'), ['--norc', '-p', '-c', 'read -r _'], {
     env: { PROBE: token },
     stdio: ['pipe', 'ignore', 'ignore'],
   });

@@ -30,6 +30,25 @@ describe('inside', () => {
     expect(ran).toMatchObject({ code: 0, out: `${world.project}/src\nhello\nnode_modules\n.env\nsocket\nfifo\n` });
   });
 
+  it('nobody’s .bashrc runs, although a pipe of Node looks like a remote login to bash', async () => {
+    const { home } = world.spec('W');
+    const mark = path.join(dir, 'bashrc-ran');
+    const files = [path.join(home.path, '.bashrc'), path.join(home.host, '.bashrc')];
+    const before = files.map((file) => (fs.existsSync(file) ? fs.readFileSync(file) : null));
+    for (const file of files) fs.writeFileSync(file, `echo ran; touch ${quoted(mark)}\n`);
+    try {
+      const child = await start('W', ['/bin/sh', '-c', 'echo hi']);
+      child.stdin.end();
+      await child.exited;
+      expect([String(child.stdout.read()), fs.existsSync(mark)]).toEqual(['hi\n', false]);
+    } finally {
+      files.forEach((file, n) => {
+        fs.rmSync(file);
+        if (before[n]) fs.writeFileSync(file, before[n]);
+      });
+    }
+  });
+
   it('git reads a read-only project without a word of complaint', async () => {
     const ran = await world.run('R', 'git log --format=%s && git blame -s src/app.js && git status --short');
     expect(ran).toMatchObject({ code: 0, err: '' });
