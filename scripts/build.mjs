@@ -7,6 +7,20 @@ import { build } from 'esbuild';
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 
+/**
+ * The AI SDK imports zod's `z` as one object, which holds the messages of every language: 265 kB that each start would compile. As a
+ * namespace, what nobody uses is left out; our own files import it that way.
+ */
+const zodByName = {
+  name: 'zod-by-name',
+  setup(build) {
+    build.onLoad({ filter: /@ai-sdk[/\\][^/\\]+[/\\]dist[/\\]index\.js$/ }, ({ path: file }) => ({
+      contents: readFileSync(file, 'utf8').replaceAll('import { z } from "zod/v4"', 'import * as z from "zod/v4"'),
+      loader: 'js',
+    }));
+  },
+};
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -19,6 +33,7 @@ const common = {
   keepNames: true,
   define: { PANCODE_VERSION: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
   external: ['@vscode/ripgrep'],
+  plugins: [zodByName],
   logLevel: 'warning',
 };
 

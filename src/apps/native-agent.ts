@@ -21,7 +21,7 @@ async function main(): Promise<void> {
   const stdio = await openStdio(process.stdin, process.stdout);
   if (stdio) {
     const { input, signal, emit, ask } = stdio;
-    const model = await makeModel(input.endpoint, input.model);
+    const model = makeModel(input.endpoint, input.model);
     const over = new AbortController();
     const end = await runAgent({
       input,

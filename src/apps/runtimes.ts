@@ -1,23 +1,18 @@
-/** The runtimes that ship: id → adapter, loaded when needed. */
+/** The runtimes that ship. */
 import type { Runtime } from '../core/contracts.ts';
+import claudeCode from '../drivers/runtimes/claude-code.ts';
+import native from '../drivers/runtimes/native.ts';
 import { PanError } from '../protocol/error.ts';
 
-const RUNTIMES: Record<string, () => Promise<{ default: Runtime }>> = {
-  native: () => import('../drivers/runtimes/native.ts'),
-  'claude-code': () => import('../drivers/runtimes/claude-code.ts'),
-};
+export const RUNTIMES: readonly Runtime[] = [native, claudeCode];
 
-export async function loadRuntime(id: string): Promise<Runtime> {
-  const load = RUNTIMES[id];
-  if (!load)
-    throw new PanError(
-      'unknown-runtime',
-      `There is no runtime "${id}".`,
-      `Use one of: ${Object.keys(RUNTIMES).join(', ')}.`,
-    );
-  return (await load()).default;
-}
-
-export function allRuntimes(): Promise<Runtime[]> {
-  return Promise.all(Object.keys(RUNTIMES).map(loadRuntime));
+/** Throws PanError (exit 2) for a runtime that does not ship. */
+export function runtimeOf(id: string): Runtime {
+  const runtime = RUNTIMES.find((one) => one.id === id);
+  if (runtime) return runtime;
+  throw new PanError(
+    'unknown-runtime',
+    `There is no runtime "${id}".`,
+    `Use one of: ${RUNTIMES.map((one) => one.id).join(', ')}.`,
+  );
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { narrowAgent } from '../core/agents.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { PROJECT_MARK } from '../core/prompt-parts.ts';

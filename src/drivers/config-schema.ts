@@ -1,5 +1,5 @@
 /** What the configuration schemas say in words a person can use: valid keys, and every schema issue as one sentence. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { didYouMean, nearest } from '../core/nearest.ts';
 import { ConfigFile, ProjectConfigFile } from '../protocol/config.ts';
 import { PanError } from '../protocol/error.ts';

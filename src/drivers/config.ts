@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMap, isNode, parseDocument } from 'yaml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type ConfigFlags, type MergedConfig, mergeConfig } from '../core/config.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { ConfigFile, ProjectConfigFile } from '../protocol/config.ts';

@@ -1,6 +1,6 @@
 /** What programs answered, by fingerprint, kept over restarts. A lost or broken cache costs one round of questions and nothing else. */
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RuntimeProbe } from '../core/contracts.ts';
 import { RUNTIME_STATES, TIERS } from '../protocol/words.ts';
 import { writeAtomic } from './atomic-file.ts';

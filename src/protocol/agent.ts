@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { SPEEDS, TIERS } from './words.ts';
 
 /** Front matter of an agent file (design §10). */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MODES, SAFETY_LEVELS } from './words.ts';
 
 /** What a client brings along: the daemon uses nothing of its own environment but the roots. Held in memory only. */

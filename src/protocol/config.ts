@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Price } from './usage.ts';
 import { MODES, SAFETY_LEVELS, TIERS } from './words.ts';
 

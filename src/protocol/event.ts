@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Receipt } from './receipt.ts';
 import { MeteredRequest } from './usage.ts';
 import { ACTION_CLASSES, STATUSES } from './words.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Enforcement, PromptRecord, Route, Stance, TASK_KINDS, WorkerRecord } from './receipt.ts';
 import { Price } from './usage.ts';
 import { TIERS, WIRES } from './words.ts';

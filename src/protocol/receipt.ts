@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Cost, Usage } from './usage.ts';
 import { MODES, PATH_CLASSES, SAFETY_LEVELS, STATUSES, TIERS } from './words.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Tokens of one dispatch. `input` excludes cache reads and writes, `output` includes reasoning,

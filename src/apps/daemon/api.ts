@@ -1,5 +1,5 @@
 /** What the daemon can be asked on its socket. Bodies are checked here, at the edge; what they mean is decided in control/. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Plane } from '../../control/plane.ts';
 import { ApplyRequest, ClientContext, DispatchRequest } from '../../protocol/api.ts';
 import { PanError } from '../../protocol/error.ts';

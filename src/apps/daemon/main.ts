@@ -7,7 +7,7 @@ import { takeLock } from '../../drivers/lock.ts';
 import { listenInDirectory } from '../../drivers/socket.ts';
 import { bundleDir, findAssets } from '../assets.ts';
 import { readEnvironment } from '../environment.ts';
-import { allRuntimes } from '../runtimes.ts';
+import { RUNTIMES } from '../runtimes.ts';
 import { VERSION } from '../version.ts';
 import { createApi } from './api.ts';
 import { createListener } from './http.ts';
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
     locale: environment.locale,
     agentsDir: path.join(bundleDir(), '..', 'agents'),
     shim: { node: assets.node, shim: path.join(bundleDir(), 'shim.js'), env: environment.daemon },
-    runtimes: await allRuntimes(),
+    runtimes: [...RUNTIMES],
     now: () => new Date(),
     log,
   });

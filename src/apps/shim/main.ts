@@ -11,7 +11,7 @@ import { openJournal } from '../../drivers/store/journal.ts';
 import { Job, StartPipe } from '../../protocol/job.ts';
 import { findAssets } from '../assets.ts';
 import { readEnvironment } from '../environment.ts';
-import { loadRuntime } from '../runtimes.ts';
+import { runtimeOf } from '../runtimes.ts';
 import { serveShim } from './server.ts';
 
 async function main(): Promise<void> {
@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   emit({ type: 'started', ...self });
 
   const run = startRun(job, places, start, {
-    runtime: await loadRuntime(job.worker.runtime),
+    runtime: runtimeOf(job.worker.runtime),
     emit,
     token: randomBytes(24).toString('base64url'),
     assets: findAssets(),

@@ -2,7 +2,7 @@
  * What Claude Code writes and reads: one JSON object a line (`--output-format stream-json`, `--input-format stream-json`). Not documented
  * by its vendor as a whole; the shapes are those measured on 2.1.197 and 2.1.331. Only fields that are used; others may come and go.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Line } from '../lines.ts';
 
 const Block = z.object({

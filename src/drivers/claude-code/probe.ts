@@ -1,7 +1,7 @@
 /** What an installed `claude` is: its version, its models, and what must be mounted for it to run. Asks no model and needs no key. */
 import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ProbeHost, RuntimeProbe } from '../../core/contracts.ts';
 import { tierOfModel } from '../../core/tiers.ts';
 import { OWN_SETTINGS_ONLY, QUIET } from './command.ts';

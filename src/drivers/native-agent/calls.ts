@@ -1,5 +1,5 @@
 /** Runs the tool calls of one turn: reads next to each other, writes and commands one after another and only after a yes. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ActionAnswer, ActionRequest, Tool, ToolHost, ToolResult } from '../../core/contracts.ts';
 import { nearest } from '../../core/nearest.ts';
 import type { AgentEvent } from '../../protocol/event.ts';

@@ -1,5 +1,5 @@
 /** What crosses between the native runtime's adapter and its agent process: JSON Lines on stdin and stdout. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ACTION_CLASSES, WIRES } from '../../protocol/words.ts';
 
 /** First line on stdin: what to do. The token is in here and not in the environment, so that commands of the agent do not inherit it. */

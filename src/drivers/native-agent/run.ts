@@ -1,7 +1,7 @@
 /** The native agent's loop: ask the model, run its calls, append, again. Decisions are in core/loop.ts. */
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Tool, ToolResult } from '../../core/contracts.ts';
 import { afterReply, afterTools, type LoopState, retryDelayMs, START, turnCap } from '../../core/loop.ts';
 import type { AgentEnd } from '../../protocol/event.ts';

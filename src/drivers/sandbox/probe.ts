@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { PanError } from '../../protocol/error.ts';
 import { writeAtomic } from '../atomic-file.ts';
 import { takeLock } from '../lock.ts';

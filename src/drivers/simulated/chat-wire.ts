@@ -1,5 +1,5 @@
 /** OpenAI's Chat Completions format (API reference: Chat, streaming). `reasoning_content` is the addition of DeepSeek, vLLM and llama.cpp. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Answer, Tokens } from './answer.ts';
 import { type Asked, type AskedMessage, BadRequest, checkCalls } from './conversation.ts';
 import { type AnswerOptions, pieces, type StreamEvent, type WireFormat } from './wire.ts';

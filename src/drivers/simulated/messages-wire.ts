@@ -1,5 +1,5 @@
 /** Anthropic's Messages format (API reference: Messages, streaming, errors; version 2023-06-01). */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Answer, Tokens } from './answer.ts';
 import { type Asked, type AskedMessage, BadRequest, checkCalls } from './conversation.ts';
 import { type AnswerOptions, pieces, type StreamEvent, type WireFormat } from './wire.ts';

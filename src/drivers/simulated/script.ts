@@ -1,7 +1,7 @@
 /** The script a simulated model follows: its format, and faults that name the key. For authors: docs/simulated-model.md. */
 import { readFile } from 'node:fs/promises';
 import { parseDocument } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { didYouMean } from '../../core/nearest.ts';
 import { PanError } from '../../protocol/error.ts';
 

@@ -1,5 +1,5 @@
 /** bash: a shell command in the working directory. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Tool, ToolResult } from '../../core/contracts.ts';
 import { type CommandEnd, runCommand } from '../native-agent/command.ts';
 import { ClippedOutput } from '../native-agent/output.ts';

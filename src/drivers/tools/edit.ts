@@ -1,5 +1,5 @@
 /** edit: replaces a piece of a text file. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Tool } from '../../core/contracts.ts';
 import { editText } from '../../core/text-edit.ts';
 import { failed, fileFailure, readText, replaceFile, resolvePath } from '../native-agent/tool-files.ts';

@@ -1,5 +1,5 @@
 /** find: files by name. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Tool } from '../../core/contracts.ts';
 import { fileGlob } from '../../core/file-glob.ts';
 import { ripgrep } from '../native-agent/ripgrep.ts';

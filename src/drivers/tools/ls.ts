@@ -1,7 +1,7 @@
 /** ls: what is in a directory. */
 import { readdir, readlink, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Tool } from '../../core/contracts.ts';
 import { fileFailure, resolvePath } from '../native-agent/tool-files.ts';
 

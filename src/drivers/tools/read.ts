@@ -1,5 +1,5 @@
 /** read: a text file, with line numbers. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Tool, ToolHost, ToolResult } from '../../core/contracts.ts';
 import { failed, fileFailure, openRegular, resolvePath } from '../native-agent/tool-files.ts';
 

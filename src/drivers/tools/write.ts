@@ -1,5 +1,5 @@
 /** write: a file as a whole. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Tool } from '../../core/contracts.ts';
 import { fileFailure, replaceFile, resolvePath } from '../native-agent/tool-files.ts';
 

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EXIT, PanError } from '../../protocol/error.ts';
 import { DiskState } from './disk-state.ts';
 import { removeTree } from './remove.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { open } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Name, onDisk, parentsOf } from './names.ts';
 
 /** `mode`: permission bits. `target` of a link: its bytes as latin1 text. null: nothing is there. */
