@@ -1,5 +1,4 @@
 /** Lines of a byte stream, decoded as UTF-8 over chunk borders. */
-import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
 export interface Line {
@@ -11,7 +10,7 @@ export interface Line {
 }
 
 /** Holds at most one line of `maxLength` characters in memory. Ends with the stream; rejects where the stream fails. */
-export async function* splitLines(stream: Readable, maxLength = 16_000_000): AsyncGenerator<Line, void> {
+export async function* splitLines(stream: AsyncIterable<Buffer>, maxLength = 16_000_000): AsyncGenerator<Line, void> {
   const decoder = new StringDecoder('utf8');
   let held: string[] = [];
   let length = 0;
@@ -26,7 +25,7 @@ export async function* splitLines(stream: Readable, maxLength = 16_000_000): Asy
     return line;
   };
   for await (const chunk of stream) {
-    const text = decoder.write(chunk as Buffer);
+    const text = decoder.write(chunk);
     let from = 0;
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
       keep(text.slice(from, end));
