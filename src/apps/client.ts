@@ -134,7 +134,11 @@ function brokenDaemon(log: string): PanError {
 function send(daemonDir: string, method: string, target: string, body: unknown): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
     // A directory that is not there makes this throw, which rejects: nobody has started a daemon yet.
-    const request = requestInDirectory(daemonDir, { method, path: target }, resolve);
+    const request = requestInDirectory(
+      daemonDir,
+      { method, path: target, headers: { 'x-pancode-version': VERSION } },
+      resolve,
+    );
     request.on('error', reject);
     request.end(body === undefined ? undefined : JSON.stringify(body));
   });

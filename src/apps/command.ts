@@ -47,10 +47,19 @@ export const modeFlag = (value: string | undefined) => oneOf('--mode', value, MO
 export const safetyFlag = (value: string | undefined) => oneOf('--safety', value, SAFETY_LEVELS);
 
 /** A number from a flag, or exit 2 with the flag's name. */
-export function numberFlag(flag: string, value: string | undefined, least: number): number | undefined {
+export function numberFlag(
+  flag: string,
+  value: string | undefined,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
-  if (value.trim() === '' || !Number.isFinite(number) || number < least)
-    throw new PanError('bad-flag', `${flag} cannot be "${value}".`, `Give a number from ${least}.`);
+  if (value.trim() === '' || !Number.isFinite(number) || number < least || number > most)
+    throw new PanError(
+      'bad-flag',
+      `${flag} cannot be "${value}".`,
+      most === Number.MAX_SAFE_INTEGER ? `Give a number from ${least}.` : `Give a number from ${least} to ${most}.`,
+    );
   return number;
 }

@@ -81,6 +81,7 @@ async function main(args: string[]): Promise<number> {
     .option('--preset <name>', 'use a preset for this command')
     .option('--no-color', 'no colours')
     .option('--debug', 'print a stack with errors')
+    .helpCommand(false)
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .enablePositionalOptions(false);
@@ -102,6 +103,12 @@ async function main(args: string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.ok;
+    if (error.code === 'commander.help')
+      throw new PanError(
+        'usage',
+        `\`pancode ${name}\` needs to be told what to do.`,
+        `See \`pancode ${name} --help\`.`,
+      );
     throw new PanError('usage', sentence(error.message), `See \`pancode ${name ?? ''}${name ? ' ' : ''}--help\`.`);
   }
   return exit;

@@ -22,6 +22,7 @@ import type { Fleet, WorkerEntry } from '../protocol/fleet.ts';
 import type { Job, StartPipe } from '../protocol/job.ts';
 import type { Receipt, Stance } from '../protocol/receipt.ts';
 import type { Assets } from './box.ts';
+import { startPipe } from './dispatches.ts';
 import type { FleetContext, FleetSource } from './fleet.ts';
 import { PROVIDERS } from './providers.ts';
 import { enforcementOf, refusalOf, refusedReceipt } from './refusal.ts';
@@ -114,7 +115,7 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
       EXIT.unavailable,
     );
   const facts = await collectProject({ root: project.root, cwd: project.cwd, ...git, git: true });
-  const start = await startingPoint(request, parts.on, project, git);
+  const point = await startingPoint(request, parts.on, project, git);
   const prompt = compilePrompt({
     constitution,
     agent,
@@ -122,7 +123,7 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
     stance: { ...stance, run: agent.run ?? false, ask: config.ask, enforced: enforcement.label === 'enforced' },
     instructions: facts.instructions,
     brief: facts.brief,
-    prior: start.prior,
+    prior: point.prior,
     task: request.task,
   });
   const minutes = Math.min(agent.timeoutMinutes ?? config.limits.timeoutMinutes, config.limits.timeoutMinutes);
@@ -150,7 +151,7 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
     },
     effort: null,
     verify: agent.readonly ? null : (request.verify ?? config.verify ?? findVerifyCommand(facts.files)),
-    from: start.from,
+    from: point.from,
     workspace: config.workspace,
     env: { path: client.path, home: client.home, pass: config.env.pass },
   };
@@ -158,11 +159,9 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
   fs.mkdirSync(places.dir, { recursive: true, mode: 0o700 });
   fs.writeFileSync(`${places.job}.new`, JSON.stringify(job), { mode: 0o600 });
   fs.renameSync(`${places.job}.new`, places.job);
-  const passed = Object.fromEntries(
-    config.env.pass.flatMap((name) => (client.keys[name] === undefined ? [] : [[name, client.keys[name]]])),
-  );
-  const apiKey = upstream.apiKeyEnv === null ? null : (client.keys[upstream.apiKeyEnv] ?? null);
-  return { kind: 'accepted', job, start: { apiKey, env: passed }, concurrency: config.limits.concurrency };
+  // Admission chose a worker whose key is there, or one that needs none.
+  const start = startPipe(job, client.keys) ?? { apiKey: null, env: {} };
+  return { kind: 'accepted', job, start, concurrency: config.limits.concurrency };
 }
 
 /**

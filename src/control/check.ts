@@ -1,5 +1,6 @@
 /** Verify: the check command on a fresh checkout of the result, in a sandbox without network; when it fails, once on the base too. */
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import type { DispatchPlaces } from '../core/places.ts';
 import { sharedDirectories } from '../drivers/sandbox/shares.ts';
@@ -11,29 +12,46 @@ import type { Job } from '../protocol/job.ts';
 import type { VerifyOutcome } from '../protocol/receipt.ts';
 import { type BoxParts, sandboxSpec, startBox } from './box.ts';
 
+/**
+ * `limitMs`: for both runs together; a check that does not end in time has no exit code, and neither has one that cannot be started.
+ * Never rejects: what went wrong on the way is `fault`.
+ */
 export async function runCheck(
   job: Job,
   places: DispatchPlaces,
   project: Project,
   git: GitHost,
-  what: { base: string; result: string; command: string },
+  what: { base: string; result: string; command: string; limitMs: number },
   parts: BoxParts,
   signal: AbortSignal,
-): Promise<VerifyOutcome> {
+): Promise<VerifyOutcome & { fault: string | null }> {
+  const { command } = what;
   const started = performance.now();
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, what.limitMs))]);
   const checkOn = async (commit: string, name: string): Promise<number | null> => {
     const dir = path.join(places.check, name);
     fs.mkdirSync(places.check, { recursive: true, mode: 0o700 });
     await checkoutAt(project, git, commit, dir, { unsandboxed: job.unsandboxed });
-    return runIn(job, places, project, dir, what.command, path.join(places.dir, `check-${name}.log`), parts, signal);
+    return runIn(job, places, project, dir, command, path.join(places.dir, `check-${name}.log`), parts, limit);
   };
-  const exitCode = await checkOn(what.result, 'result');
-  const ms = Math.round(performance.now() - started);
-  const failed = exitCode !== 0 && !signal.aborted;
-  const baseCode = failed ? await checkOn(what.base, 'base') : null;
-  return { command: what.command, exitCode, ms, base: failed ? (baseCode === 0 ? 'pass' : 'fail') : null };
+  let exitCode: number | null = null;
+  let base: VerifyOutcome['base'] = null;
+  let fault: string | null = null;
+  let ms = 0;
+  try {
+    exitCode = await checkOn(what.result, 'result');
+    ms = Math.round(performance.now() - started);
+    if (exitCode === null) fault = `The check did not end within its time (\`${command}\`).`;
+    const baseCode = exitCode === null || exitCode === 0 ? null : await checkOn(what.base, 'base');
+    base = baseCode === null ? null : baseCode === 0 ? 'pass' : 'fail';
+  } catch (error) {
+    ms ||= Math.round(performance.now() - started);
+    fault = `The check could not be run: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  return { command, exitCode, ms, base, fault };
 }
 
+/** The command's exit status; null where `limit` ended it. */
 async function runIn(
   job: Job,
   places: DispatchPlaces,
@@ -42,7 +60,7 @@ async function runIn(
   command: string,
   log: string,
   parts: BoxParts,
-  signal: AbortSignal,
+  limit: AbortSignal,
 ): Promise<number | null> {
   const home = path.join(places.check, 'home');
   fs.mkdirSync(home, { recursive: true, mode: 0o700 });
@@ -60,14 +78,16 @@ async function runIn(
   const child = await startBox(spec, ['/bin/bash', '--norc', '-c', `${command}\n`], job.unsandboxed);
   child.stdin.end();
   const out = fs.createWriteStream(log, { mode: 0o600 });
-  child.stdout.pipe(out);
+  // A log that cannot be written (a full disk) does not decide the check.
+  out.once('error', () => child.stdout.resume());
+  child.stdout.pipe(out, { end: false });
   const kill = () => child.kill();
-  const timer = setTimeout(kill, job.limits.timeoutMs);
-  signal.addEventListener('abort', kill, { once: true });
-  if (signal.aborted) kill();
-  const { code } = await child.exited;
-  clearTimeout(timer);
-  signal.removeEventListener('abort', kill);
-  fs.appendFileSync(log, child.stderrTail());
-  return code;
+  limit.addEventListener('abort', kill, { once: true });
+  if (limit.aborted) kill();
+  const { code, signal } = await child.exited;
+  const stopped = limit.aborted;
+  limit.removeEventListener('abort', kill);
+  out.end(child.stderrTail());
+  // A command that a signal ended has failed, with the status a shell gives it.
+  return stopped ? null : (code ?? 128 + (os.constants.signals[signal as NodeJS.Signals] ?? 0));
 }

@@ -181,6 +181,8 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     clean: null,
     base: null,
     resultCommit: null,
+    // Nobody looked: what is in a copy stays there.
+    harvested: false,
     ignored: [],
     enforcement: job.enforcement,
     verify: null,
@@ -232,8 +234,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       for (const id of queue) {
         const entry = live.get(id);
         if (!entry || entry.start) continue;
-        const key = entry.job.upstream.apiKeyEnv;
-        if (key && keys[key]) entry.start = { apiKey: keys[key], env: {} };
+        entry.start = startPipe(entry.job, keys);
       }
       pump();
     },
@@ -279,8 +280,8 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       if (!entry) return receiptOf(id);
       const places = dispatchPlaces(parts.state, id);
       entry.cancelled = true;
-      const settled = wait(id, AbortSignal.timeout(600_000));
-      if (!entry.running) {
+      const settled = wait(id, new AbortController().signal);
+      if (queue.includes(id)) {
         queue.splice(queue.indexOf(id), 1);
         await finish(entry, neverRan(entry.job, 'cancelled', 'Cancelled before it started.'));
         return settled;
@@ -313,10 +314,17 @@ function readJob(file: string): Job | null {
   }
 }
 
-/** A job that needs no key can be started again by a later daemon without any client. */
-function keyless(job: Job): StartPipe | null {
-  return job.upstream.apiKeyEnv === null && job.env.pass.length === 0 ? { apiKey: null, env: {} } : null;
+/** What a shim is given of the keys a client brought; null where the key of its service is not among them. */
+export function startPipe(job: Pick<Job, 'upstream' | 'env'>, keys: Record<string, string>): StartPipe | null {
+  const { apiKeyEnv } = job.upstream;
+  const apiKey = apiKeyEnv === null ? null : keys[apiKeyEnv];
+  if (apiKey === undefined) return null;
+  const passed = job.env.pass.flatMap((name) => (keys[name] === undefined ? [] : [[name, keys[name]]]));
+  return { apiKey, env: Object.fromEntries(passed) };
 }
+
+/** A job that needs nothing of a client's can be started again without one. */
+const keyless = (job: Job): StartPipe | null => (job.env.pass.length === 0 ? startPipe(job, {}) : null);
 
 function killShim(journal: string): void {
   const { shim } = journalFacts(readJournal(journal).events);

@@ -1,6 +1,6 @@
 /** The control plane of one user: everything the daemon can be asked for, put together from its parts. */
+import fs from 'node:fs';
 import path from 'node:path';
-import { ulid } from 'ulid';
 import type { Runtime } from '../core/contracts.ts';
 import { dispatchPlaces, statePlaces } from '../core/places.ts';
 import type { ShimProgram } from '../drivers/shim-process.ts';
@@ -107,18 +107,43 @@ export function createPlane(parts: PlaneParts) {
   const amend = (id: string, type: 'apply' | 'undo', files: string[], patchSha256: string | null): Amendment =>
     ledger.addAmendment({ id, at: parts.now().toISOString(), type, by: 'user', files, patchSha256, commit: null });
 
+  const admitting = new Map<string, Promise<{ id: string } | { receipt: Receipt }>>();
+  const accept = async (request: DispatchRequest, gone: AbortSignal) => {
+    const { id } = request;
+    const on = request.on === undefined ? null : settled(resolve(request.on)).receipt;
+    const admitted = await admit(id, request, { ...parts, fleet, ledger, on });
+    if (admitted.kind === 'refused') return { receipt: admitted.receipt };
+    if (gone.aborted) {
+      fs.rmSync(dispatchPlaces(parts.roots.state, id).dir, { recursive: true, force: true });
+      throw new PanError(
+        'gone',
+        'The client went before its dispatch was accepted.',
+        'Dispatch again.',
+        EXIT.cancelled,
+      );
+    }
+    concurrency = admitted.concurrency;
+    dispatches.submit(admitted.job, admitted.start);
+    return { id };
+  };
+
   return {
     log: parts.log,
     dispatches,
     resolve,
-    async dispatch(request: DispatchRequest): Promise<{ id: string } | { receipt: Receipt }> {
-      const id = ulid(parts.now().getTime());
-      const on = request.on === undefined ? null : settled(resolve(request.on)).receipt;
-      const admitted = await admit(id, request, { ...parts, fleet, ledger, on });
-      if (admitted.kind === 'refused') return { receipt: admitted.receipt };
-      concurrency = admitted.concurrency;
-      dispatches.submit(admitted.job, admitted.start);
-      return { id };
+    /** `gone`: aborted when the client went before it had its answer; what it asked for is then not started. */
+    dispatch(request: DispatchRequest, gone: AbortSignal): Promise<{ id: string } | { receipt: Receipt }> {
+      const { id } = request;
+      const known = admitting.get(id);
+      if (known) return known;
+      if (dispatches.isLive(id) || ledger.has(id)) return Promise.resolve({ id });
+      const admission = accept(request, gone).finally(() => admitting.delete(id));
+      admitting.set(id, admission);
+      return admission;
+    },
+    async cancel(given: string): Promise<Receipt> {
+      await admitting.get(given)?.catch(() => {}); // whoever asked for it hears why it was not accepted
+      return dispatches.cancel(resolve(given));
     },
     async cancelAll(): Promise<string[]> {
       const ids = dispatches.list().map((entry) => entry.id);

@@ -3,11 +3,13 @@
  * anybody builds on it, and a person's apply that was done but not recorded is recorded.
  */
 import fs from 'node:fs';
-import { dispatchPlaces, statePlaces } from '../core/places.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type DispatchPlaces, dispatchPlaces, statePlaces } from '../core/places.ts';
 import type { Ledger } from '../drivers/store/ledger.ts';
 import { filesOf, recoverApply } from '../drivers/workspace/apply.ts';
 import { readJournal } from '../drivers/workspace/apply-journal.ts';
-import { Job } from '../protocol/job.ts';
+import { Job, RunResult } from '../protocol/job.ts';
+import { cleanUp } from './settle.ts';
 
 export interface RecoverParts {
   state: string;
@@ -22,13 +24,27 @@ export async function recoverApplies(parts: RecoverParts): Promise<void> {
   if (!fs.existsSync(dispatches)) return;
   for (const id of fs.readdirSync(dispatches)) {
     const places = dispatchPlaces(parts.state, id);
-    if (!fs.existsSync(places.apply)) continue;
+    await nextTurn(); // there may be thousands, and clients are served meanwhile
     try {
+      tidy(id, places, parts.ledger);
+      if (!fs.existsSync(places.apply)) continue;
       await recoverOne(id, parts);
     } catch (error) {
       parts.log(`${id}: an apply could not be put right: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
+}
+
+/** What a daemon that died while it cleaned up left beside a receipt. */
+function tidy(id: string, places: DispatchPlaces, ledger: Ledger): void {
+  if (![places.home, places.copy, places.harvest, places.check, places.socketDir].some((dir) => fs.existsSync(dir)))
+    return;
+  const known = ledger.get(id);
+  if (!known) return;
+  const result = fs.existsSync(places.result)
+    ? RunResult.safeParse(JSON.parse(fs.readFileSync(places.result, 'utf8')))
+    : null;
+  cleanUp(places, known.receipt, result?.data?.harvested ?? false);
 }
 
 async function recoverOne(id: string, parts: RecoverParts): Promise<void> {

@@ -131,6 +131,7 @@ export function refusedReceipt(
     clean: null,
     base: null,
     resultCommit: null,
+    harvested: true,
     ignored: [],
     enforcement: job.enforcement,
     verify: null,

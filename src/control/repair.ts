@@ -5,7 +5,9 @@ import { outcomeOf } from '../core/outcome.ts';
 import type { DispatchPlaces } from '../core/places.ts';
 import { sweepDispatch } from '../drivers/sandbox/identity.ts';
 import { readJournal } from '../drivers/store/journal.ts';
+import { commitOf } from '../drivers/workspace/diff.ts';
 import { inspectProject } from '../drivers/workspace/inspect.ts';
+import { baseRef } from '../drivers/workspace/refs.ts';
 import type { Job, RunResult } from '../protocol/job.ts';
 import type { BoxParts } from './box.ts';
 import { harvestWork } from './run.ts';
@@ -22,12 +24,15 @@ export async function repair(
   let resultCommit: string | null = null;
   let ignored: string[] = [];
   let harvestFault: string | null = null;
-  if (facts.snapshot && job.profile === 'W' && fs.existsSync(places.copy)) {
+  const copied = job.profile === 'W' && fs.existsSync(places.copy);
+  if (copied) {
     try {
       const git = { home: job.env.home, path: job.env.path };
       const project = await inspectProject(job.project.cwd, git);
+      // A journal that lost its beginning does not name the snapshot; its ref does.
+      const base = facts.snapshot?.commit ?? (await commitOf(project, git, baseRef(job.id)));
       fs.rmSync(places.harvest, { recursive: true, force: true });
-      const work = await harvestWork(job, places, project, git, facts.snapshot.commit, parts);
+      const work = await harvestWork(job, places, project, git, base, parts);
       resultCommit = work.commit;
       ignored = work.ignored;
     } catch (error) {
@@ -59,6 +64,7 @@ export async function repair(
       omitted: facts.snapshot.omitted,
     },
     resultCommit,
+    harvested: !copied || harvestFault === null,
     ignored,
     enforcement: { ...job.enforcement, leftoversKilled },
     verify: null,

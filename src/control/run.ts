@@ -70,6 +70,7 @@ async function walk(
   parts: RunParts,
   stopping: Stopping,
 ): Promise<RunResult> {
+  const startedMs = performance.now();
   const git: GitHost = { home: job.env.home, path: job.env.path };
   const result: RunResult = {
     schema: 1,
@@ -81,6 +82,7 @@ async function walk(
     clean: null,
     base: null,
     resultCommit: null,
+    harvested: true,
     ignored: [],
     enforcement: job.enforcement,
     verify: null,
@@ -112,6 +114,7 @@ async function walk(
         unsandboxed: job.unsandboxed,
       });
       copied = true;
+      result.harvested = job.profile !== 'W';
     }
     parts.emit({ type: 'phase', phase: 'sandbox' });
     end = await runAgent(job, places, project, copied, start, parts, stopping);
@@ -126,6 +129,7 @@ async function walk(
     try {
       const work = await harvestWork(job, places, project, git, result.base.commit, parts);
       result.resultCommit = work.commit;
+      result.harvested = true;
       result.ignored = work.ignored;
       parts.emit({ type: 'harvest', result: work.commit, files: work.files });
     } catch (error) {
@@ -134,15 +138,22 @@ async function walk(
   }
   if (project && job.verify && result.resultCommit && result.base && end?.ok && !stopping.why()) {
     parts.emit({ type: 'phase', phase: 'verify' });
-    verify = await runCheck(
+    const { fault, ...checked } = await runCheck(
       job,
       places,
       project,
       git,
-      { base: result.base.commit, result: result.resultCommit, command: job.verify },
+      {
+        base: result.base.commit,
+        result: result.resultCommit,
+        command: job.verify,
+        limitMs: job.limits.timeoutMs - (performance.now() - startedMs),
+      },
       parts,
       stopping.signal,
     );
+    verify = checked;
+    if (fault) parts.emit({ type: 'notice', text: fault });
     parts.emit({ type: 'verify', command: verify.command, exitCode: verify.exitCode, ms: verify.ms });
   }
   result.verify = verify;

@@ -29,13 +29,16 @@ export async function settle(
   parts: SettleParts,
 ): Promise<Receipt> {
   const known = parts.ledger.get(job.id);
-  if (known) return known.receipt;
+  if (known) {
+    cleanUp(places, known.receipt, result.harvested);
+    return known.receipt;
+  }
   const settled = await gate(job, places, result).catch((error: unknown) => lost(job, result, error));
   const facts = journalFacts(readJournal(places.journal).events);
   const receipt = parts.ledger.addReceipt(
     assembleReceipt(job, result, facts, { ...settled, ended: parts.now().toISOString() }),
   );
-  cleanUp(places, receipt);
+  cleanUp(places, receipt, result.harvested);
   return receipt;
 }
 
@@ -104,11 +107,11 @@ function lost(job: Job, result: RunResult, error: unknown): Omit<Settlement, 'en
   };
 }
 
-/** Copies go only when their content is in a ref; new ignored files are kept in the trash. */
-function cleanUp(places: DispatchPlaces, receipt: Receipt): void {
+/** A copy goes only when its content is known to be in a ref; new ignored files are kept in the trash. Idempotent. */
+export function cleanUp(places: DispatchPlaces, receipt: Receipt, harvested: boolean): void {
   for (const dir of [places.home, places.harvest, places.check, places.scratch, places.gatewayDir, places.socketDir])
     removeTree(dir);
-  if (receipt.outcome.status === 'lost' || !fs.existsSync(places.copy)) return;
+  if (!harvested || receipt.outcome.status === 'lost' || !fs.existsSync(places.copy)) return;
   if (receipt.changes.ignored.length === 0) {
     removeTree(places.copy);
     return;

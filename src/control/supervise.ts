@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { journalFacts } from '../core/journal-facts.ts';
 import type { DispatchPlaces } from '../core/places.ts';
+import { takeLock } from '../drivers/lock.ts';
 import { processAlive } from '../drivers/sandbox/identity.ts';
 import { followShim } from '../drivers/shim-process.ts';
 import { readJournal } from '../drivers/store/journal.ts';
@@ -36,7 +37,18 @@ export async function supervise(
     events.forEach(take);
     if (result) return { kind: 'result', result };
     const { shim } = journalFacts(events);
-    if (!shim) return { kind: 'never-started' };
+    if (!shim) {
+      // Its journal may be still to come, or damaged: only where nobody holds the dispatch and nothing of it is there was it never started.
+      const lock = takeLock(places.lock);
+      if (lock) {
+        lock.release();
+        return [places.copy, places.home, places.scratch].some((dir) => fs.existsSync(dir))
+          ? { kind: 'broken' }
+          : { kind: 'never-started' };
+      }
+      await delay(100);
+      continue;
+    }
     if (!processAlive(shim)) {
       // It may have written its result between our look at the file and its death.
       const late = readResult(job.id, places);

@@ -39,7 +39,7 @@ export function outcomeOf(facts: OutcomeFacts): Pick<RunResult, 'status' | 'reas
   if (facts.verify && facts.verify.exitCode !== 0) {
     const before = facts.verify.base === 'fail' ? ', which failed before this change too' : '';
     const how =
-      facts.verify.exitCode === null ? 'could not be run' : `failed with exit status ${facts.verify.exitCode}`;
+      facts.verify.exitCode === null ? 'did not come to an end' : `failed with exit status ${facts.verify.exitCode}`;
     return { status: 'verify-failed', reason: `The check \`${facts.verify.command}\` ${how}${before}.${work}` };
   }
   if (!facts.readonly && !facts.changed)

@@ -6,6 +6,8 @@ export interface DispatchPlaces {
   job: string;
   journal: string;
   result: string;
+  /** Held by the shim while it lives: there is one for each dispatch. */
+  lock: string;
   log: string;
   /** Private 0700 directory of the shim's own socket. */
   socketDir: string;
@@ -30,6 +32,7 @@ export function dispatchPlaces(state: string, id: string): DispatchPlaces {
     job: at('job.json'),
     journal: at('journal.jsonl'),
     result: at('result.json'),
+    lock: at('shim.lock'),
     log: at('shim.log'),
     socketDir: at('shim'),
     gatewayDir: at('gateway'),

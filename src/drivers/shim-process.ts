@@ -13,6 +13,9 @@ export interface ShimProgram {
   env: Record<string, string>;
 }
 
+/** Exit status of a shim that finds another one at work on its dispatch. */
+export const ANOTHER_RUNS = 75;
+
 /** Starts a detached shim and waits until it serves its socket. Rejects with the tail of its log when it dies before that. */
 export async function startShim(
   program: ShimProgram,
@@ -33,7 +36,9 @@ export async function startShim(
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (code, signal) =>
-        reject(new Error(`the shim ended at once (${signal ?? code}): ${tail(places.log)}`)),
+        code === ANOTHER_RUNS
+          ? resolve()
+          : reject(new Error(`the shim ended at once (${signal ?? code}): ${tail(places.log)}`)),
       );
       child.stdout?.once('data', () => resolve());
       // A shim that died already makes this EPIPE; its exit says so better.

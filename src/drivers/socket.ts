@@ -13,7 +13,15 @@ export function socketAddress(dir: string): { address: string; close(): void } {
   const direct = path.join(dir, SOCKET_NAME);
   if (Buffer.byteLength(direct) < 100) return { address: direct, close: () => {} };
   const fd = fs.openSync(dir, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-  return { address: `/proc/self/fd/${fd}/${SOCKET_NAME}`, close: () => fs.closeSync(fd) };
+  let open = true;
+  return {
+    address: `/proc/self/fd/${fd}/${SOCKET_NAME}`,
+    close() {
+      // Twice would close whatever got the number meanwhile.
+      if (open) fs.closeSync(fd);
+      open = false;
+    },
+  };
 }
 
 /**
@@ -45,10 +53,13 @@ export async function listenInDirectory(server: net.Server, dir: string): Promis
  */
 export function requestInDirectory(
   dir: string,
-  options: { method: string; path: string },
+  options: { method: string; path: string; headers?: Record<string, string> },
   answer: (response: http.IncomingMessage) => void,
 ): http.ClientRequest {
   const { address, close } = socketAddress(dir);
-  const createConnection = () => net.connect(address).once('connect', close).once('error', close);
-  return http.request({ ...options, headers: { 'content-type': 'application/json' }, createConnection }, answer);
+  const createConnection = () => net.connect(address).once('connect', close).once('close', close);
+  return http.request(
+    { ...options, headers: { 'content-type': 'application/json', ...options.headers }, createConnection },
+    answer,
+  );
 }

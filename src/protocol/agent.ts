@@ -10,7 +10,7 @@ export const AgentFrontMatter = z.strictObject({
   speed: z.enum(SPEEDS),
   tools: z.array(z.string()).optional(),
   worker: z.string().optional(),
-  timeoutMinutes: z.number().positive().optional(),
+  timeoutMinutes: z.number().positive().max(34_560).optional(),
   run: z.boolean().optional(),
 });
 export type AgentFrontMatter = z.infer<typeof AgentFrontMatter>;

@@ -15,6 +15,8 @@ export const ClientContext = z.object({
 export type ClientContext = z.infer<typeof ClientContext>;
 
 export const DispatchRequest = z.object({
+  /** A ULID the client makes, so that asking again after a broken connection starts nothing twice. */
+  id: z.string().regex(/^[0-9A-HJKMNP-TV-Z]{26}$/),
   client: ClientContext,
   agent: z.string(),
   task: z.string().min(1),
@@ -25,7 +27,7 @@ export const DispatchRequest = z.object({
   on: z.string().optional(),
   verify: z.string().optional(),
   budgetUsd: z.number().nonnegative().optional(),
-  timeoutSeconds: z.number().positive().optional(),
+  timeoutSeconds: z.number().positive().max(2_073_600).optional(),
   apply: z.boolean(),
   unsandboxed: z.boolean(),
 });

@@ -2,6 +2,9 @@ import * as z from 'zod';
 import { Price } from './usage.ts';
 import { MODES, SAFETY_LEVELS, TIERS } from './words.ts';
 
+/** Timers hold 2^31 − 1 ms, a little under 25 days. */
+const minutes = z.number().max(34_560);
+
 const money = z.number().nonnegative().nullable();
 
 const RuntimeOverride = z.strictObject({
@@ -52,9 +55,9 @@ const partial = {
     .strictObject({
       concurrency: z.number().int().positive().optional(),
       depth: z.number().int().nonnegative().optional(),
-      timeoutMinutes: z.number().positive().optional(),
-      questionMinutes: z.number().positive().optional(),
-      waitMinutes: z.number().nonnegative().optional(),
+      timeoutMinutes: minutes.positive().optional(),
+      questionMinutes: minutes.positive().optional(),
+      waitMinutes: minutes.nonnegative().optional(),
     })
     .optional(),
   verify: z.string().nullable().optional().describe('Check command; null: found from the project'),

@@ -101,6 +101,8 @@ export const RunResult = z.object({
     .nullable(),
   /** Commit the work ends in, held by refs/pancode/<id>/result; null for readers and where there was nothing to harvest. */
   resultCommit: z.string().nullable(),
+  /** False where a copy may hold work that is in no ref: it must not be deleted. */
+  harvested: z.boolean(),
   ignored: z.array(z.string()),
   enforcement: Enforcement,
   verify: z

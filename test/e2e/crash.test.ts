@@ -170,3 +170,75 @@ it('records an apply that was done by a daemon that died before it could say so'
   expect((await user.json(['undo', receipt.id])).code).toBe(0);
   expect(treeState(user.project)).toEqual(before);
 });
+
+describe('in the first moments', () => {
+  const QUICK = {
+    conversations: [
+      { turns: [{ calls: [{ write: { path: 'new.txt', content: 'x' } }], delayMs: 300 }, { text: 'Done.' }] },
+    ],
+  };
+  const dispatchArgs = ['dispatch', 'builder', 'Write it', '--worker', NATIVE_CHAT, '--json'];
+  /** When a file of that name is in the directory of any dispatch. */
+  const appears = (name: string) => {
+    const dir = path.join(bench.user.state, 'dispatches');
+    return until(
+      () => fs.existsSync(dir) && fs.readdirSync(dir).some((id) => fs.existsSync(path.join(dir, id, name))),
+      0,
+    );
+  };
+
+  it.each(['job.json', 'shim.log', 'shim.lock', 'journal.jsonl', 'result.json'])(
+    'the daemon is killed when %s appears: one dispatch, one receipt, and it succeeds',
+    async (name) => {
+      bench = await createBench(QUICK);
+      const { user } = bench;
+      const pid = (await user.json<{ pid: number }>(['daemon', 'start'])).value.pid;
+      const ran = ended(user.start(dispatchArgs));
+      await appears(name);
+      process.kill(pid, 'SIGKILL');
+      const { code, stdout, stderr } = await ran;
+      const receipt = JSON.parse(stdout) as Receipt;
+      expect([receipt.outcome?.status, receipt.outcome?.reason, code, stderr]).toEqual([
+        'succeeded',
+        expect.any(String),
+        0,
+        '',
+      ]);
+      expect(receiptsOf(user).map((each) => each.id)).toEqual([receipt.id]);
+      expect(fs.readFileSync(path.join(user.project, 'new.txt'), 'utf8')).toBe('x');
+      await until(() => processesOf(receipt.id).length === 0);
+      expect(fs.readdirSync(path.join(user.state, 'dispatches'))).toEqual([receipt.id]);
+    },
+  );
+
+  it.each(['job.json', 'shim.log', 'copy'])(
+    'an interrupt when %s appears stops it, and nothing is changed',
+    async (name) => {
+      bench = await createBench(QUICK);
+      const { user } = bench;
+      const before = treeState(user.project);
+      const child = user.start(dispatchArgs);
+      const ran = ended(child);
+      await appears(name);
+      child.kill('SIGINT');
+      const { code, stdout } = await ran;
+      const receipt = JSON.parse(stdout) as Receipt;
+      expect([receipt.outcome.status, code]).toEqual(['cancelled', 130]);
+      expect(receiptsOf(user)).toHaveLength(1);
+      expect(treeState(user.project)).toEqual(before);
+    },
+  );
+});
+
+it('keeps the work when the journal of a killed dispatch has lost its beginning', async () => {
+  const id = await begin(NATIVE_CHAT);
+  const { user } = bench;
+  process.kill(await daemonPid(), 'SIGKILL');
+  process.kill(shimOf(id), 'SIGKILL');
+  await until(() => processesOf(id).length === 0);
+  const file = path.join(user.state, 'dispatches', id, 'journal.jsonl');
+  fs.writeFileSync(file, fs.readFileSync(file, 'utf8').split('\n').slice(4).join('\n'));
+  const { value: receipt } = await user.json<Receipt>(['wait', id]);
+  expect(receipt.outcome.status).toBe('crashed');
+  expect(user.git('show', `refs/pancode/${id}/result:work.txt`)).toBe('half of it\n');
+});

@@ -1,5 +1,6 @@
 /** `pancode dispatch AGENT TASK`: one dispatch, no orchestrator. Stays attached and shows what happens unless `--detach`. */
 import type { Command } from 'commander';
+import { ulid } from 'ulid';
 import { visibleLine } from '../../core/visible.ts';
 import type { DispatchRequest } from '../../protocol/api.ts';
 import { EXIT, exitOfStatus, PanError } from '../../protocol/error.ts';
@@ -23,6 +24,9 @@ interface Flags {
   unsandboxed?: boolean;
 }
 
+/** 24 days: the longest a timer holds. */
+const MAX_SECONDS = 2_073_600;
+
 export function register(program: Command, context: CommandContext): void {
   program
     .command('dispatch <agent> <task...>')
@@ -41,6 +45,7 @@ export function register(program: Command, context: CommandContext): void {
     .option('--unsandboxed', 'run without a sandbox, for this run only')
     .action(async (agent: string, words: string[], flags: Flags) => {
       const request: DispatchRequest = {
+        id: ulid(),
         client: await context.clientContext(),
         agent,
         task: words.join(' '),
@@ -51,7 +56,7 @@ export function register(program: Command, context: CommandContext): void {
         on: flags.on,
         verify: flags.verify,
         budgetUsd: numberFlag('--budget', flags.budget, 0),
-        timeoutSeconds: numberFlag('--timeout', flags.timeout, 1),
+        timeoutSeconds: numberFlag('--timeout', flags.timeout, 1, MAX_SECONDS),
         apply: flags.apply,
         unsandboxed: flags.unsandboxed ?? false,
       };
@@ -74,13 +79,16 @@ export async function dispatch(
   detach: boolean,
 ): Promise<Receipt | null> {
   const out = context.output();
+  const release = detach ? () => {} : cancelOnSignal(context, request.id);
   const accepted = await context.client.call<{ id: string } | { receipt: Receipt }>('POST', '/v1/dispatches', request);
-  if ('receipt' in accepted) return done(context, accepted.receipt);
+  if ('receipt' in accepted) {
+    release();
+    return done(context, accepted.receipt);
+  }
   if (detach) {
     out.document({ id: accepted.id }, () => `${accepted.id}\nFollow it with \`pancode logs -f ${accepted.id}\`.`);
     return null;
   }
-  const release = cancelOnSignal(context, accepted.id);
   if (!out.json) out.note(`${request.agent} ${accepted.id}: ${visibleLine(request.task, 100)}`);
   const lines = eventLines((line) => out.note(`  ${line}`), true);
   const receipt = await context.client.follow(

@@ -21,7 +21,7 @@ export function createApi(plane: Plane, stop: () => void): Record<string, Handle
       return { stopping: true };
     },
     'GET /v1/dispatches': () => ({ dispatches: dispatches.list() }),
-    'POST /v1/dispatches': async (call) => plane.dispatch(await body(call, DispatchRequest)),
+    'POST /v1/dispatches': async (call) => plane.dispatch(await body(call, DispatchRequest), call.signal),
     'GET /v1/resolve/:id': (call) => ({ id: idOf(call) }),
     'POST /v1/dispatches/:id/events': async (call) => {
       const client = await clientOf(call);
@@ -30,7 +30,7 @@ export function createApi(plane: Plane, stop: () => void): Record<string, Handle
       // A dispatch that is not there is refused before the stream begins.
       return new EventStream(startedWith(await events.next(), events));
     },
-    'POST /v1/dispatches/:id/cancel': (call) => dispatches.cancel(idOf(call)),
+    'POST /v1/dispatches/:id/cancel': (call) => plane.cancel(call.id),
     'POST /v1/cancel-all': async () => ({ cancelled: await plane.cancelAll() }),
     'POST /v1/dispatches/:id/diff': async (call) => plane.diff(idOf(call), await clientOf(call)),
     'POST /v1/dispatches/:id/apply': async (call) => plane.apply(idOf(call), await body(call, ApplyRequest)),

@@ -58,6 +58,12 @@ async function answer(
       `The daemon knows no ${request.method} ${url.pathname}.`,
       'Use the pancode command of the same version as the daemon.',
     );
+  // A client of another version replaces this daemon and asks its successor: nothing is done for it here but to end.
+  const theirs = request.headers['x-pancode-version'];
+  if (theirs !== VERSION && url.pathname !== '/v1/stop') {
+    send(response, 409, {});
+    return;
+  }
   const result = await route.handler({
     id: decodeURIComponent(wanted[route.parts.indexOf(':id')] ?? ''),
     query: Object.fromEntries(url.searchParams),

@@ -63,4 +63,7 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => void stop());
 }
 
-void main();
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(1);
+});

@@ -6,7 +6,9 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { startRun, writeResult } from '../../control/run.ts';
 import { dispatchPlaces } from '../../core/places.ts';
+import { takeLock } from '../../drivers/lock.ts';
 import { readProcessIdentity } from '../../drivers/sandbox/identity.ts';
+import { ANOTHER_RUNS } from '../../drivers/shim-process.ts';
 import { openJournal } from '../../drivers/store/journal.ts';
 import { Job, StartPipe } from '../../protocol/job.ts';
 import { findAssets } from '../assets.ts';
@@ -18,6 +20,10 @@ async function main(): Promise<void> {
   const [state, id] = process.argv.slice(2);
   if (!state || !id) throw new Error('usage: shim STATE ID');
   const places = dispatchPlaces(state, id);
+  // A daemon that died in the middle of starting us may have a successor that starts another one.
+  if (!takeLock(places.lock)) process.exit(ANOTHER_RUNS);
+  // The daemon may die before it hears of us; we go on.
+  process.stdout.on('error', () => {});
   const job = Job.parse(JSON.parse(fs.readFileSync(places.job, 'utf8')));
   // The daemon may die before it has sent everything: then there is nothing to run with, and a later daemon starts a new shim.
   const start = StartPipe.parse(JSON.parse(fs.readFileSync(0, 'utf8')));

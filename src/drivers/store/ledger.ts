@@ -20,6 +20,8 @@ const SCHEMA = `
 /** SQLite's result codes for files that are damaged, or no database at all. */
 const CORRUPT = 11;
 const NOT_A_DATABASE = 26;
+/** How long somebody else, such as a backup, may hold the index. */
+const BUSY_MS = 5_000;
 /** Endings of the files SQLite keeps for one database in WAL mode. */
 const INDEX_FILES = ['', '-wal', '-shm'];
 
@@ -102,6 +104,8 @@ export function openLedger(places: { receipts: string; ledger: string }): Ledger
   catchUp();
 
   const add = <T extends object>(record: T) => {
+    // What an earlier try appended and could not index.
+    catchUp();
     const sealed = appendToChain(places.receipts, record, progress().last);
     catchUp();
     return sealed;
@@ -134,7 +138,10 @@ export function openLedger(places: { receipts: string; ledger: string }): Ledger
         .prepare('SELECT id FROM receipts WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 20')
         .all(prefix, `${prefix}\uffff`)
         .map((row) => (row as { id: string }).id),
-    addReceipt: (receipt) => get(receipt.id)?.receipt ?? add(receipt),
+    addReceipt(receipt) {
+      catchUp();
+      return get(receipt.id)?.receipt ?? add(receipt);
+    },
     addAmendment: (amendment) => add(amendment),
     rebuild() {
       // A new file, not emptied tables: the index may be rebuilt because it is damaged.
@@ -150,7 +157,7 @@ export function openLedger(places: { receipts: string; ledger: string }): Ledger
 /** An index that cannot be read is set aside and made anew: it holds nothing that `receipts.jsonl` does not. */
 function openIndex(file: string): DatabaseSync {
   const open = () => {
-    const db = new DatabaseSync(file);
+    const db = new DatabaseSync(file, { timeout: BUSY_MS });
     try {
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
       db.exec(SCHEMA);
