@@ -27,7 +27,7 @@ export async function runCheck(
 ): Promise<VerifyOutcome & { fault: string | null }> {
   const { command } = what;
   const started = performance.now();
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, what.limitMs))]);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, Math.round(what.limitMs)))]);
   const checkOn = async (commit: string, name: string): Promise<number | null> => {
     const dir = path.join(places.check, name);
     fs.mkdirSync(places.check, { recursive: true, mode: 0o700 });

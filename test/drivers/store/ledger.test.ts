@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openLedger } from '../../../src/drivers/store/ledger.ts';
 import { verifyChain } from '../../../src/drivers/store/receipts.ts';
@@ -84,6 +85,19 @@ describe('the ledger', () => {
     expect(again.get('A')?.receipt.id).toBe('A');
     expect(fs.readFileSync(`${places.ledger}.damaged`, 'utf8')).toContain('no database');
     again.close();
+  });
+
+  it('writes one line although the index could not be written the first time', () => {
+    const ledger = openLedger(places);
+    const other = new DatabaseSync(places.ledger);
+    other.exec('BEGIN IMMEDIATE');
+    expect(() => ledger.addReceipt(testReceipt('A'))).toThrow(/locked/);
+    other.exec('ROLLBACK');
+    other.close();
+    expect(ledger.addReceipt(testReceipt('A')).id).toBe('A');
+    ledger.addAmendment(undo('A'));
+    expect(verifyChain(places.receipts)).toEqual({ lines: 2, faults: [] });
+    ledger.close();
   });
 
   it('names the lines somebody changed', () => {
