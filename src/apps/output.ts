@@ -36,19 +36,16 @@ export function reportError(error: unknown, json: boolean, debug: boolean): numb
   return known ? error.exit : EXIT.failed;
 }
 
-/** Aligned columns, two spaces apart; the last one is not padded. */
-export function columns(rows: string[][]): string {
+/** Aligned columns, two spaces apart; the last one is not padded. On a terminal a line that is too long for it is cut. */
+export function columns(rows: string[][], width: number = process.stdout.columns ?? Number.POSITIVE_INFINITY): string {
   const widths: number[] = [];
   for (const row of rows)
     row.forEach((cell, i) => {
       widths[i] = Math.max(widths[i] ?? 0, cell.length);
     });
+  const fit = (line: string) => (line.length > width ? `${line.slice(0, width - 1)}…` : line);
   return rows
-    .map((row) =>
-      row
-        .map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0)))
-        .join('  ')
-        .trimEnd(),
-    )
+    .map((row) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  '))
+    .map((line) => fit(line.trimEnd()))
     .join('\n');
 }

@@ -38,6 +38,12 @@ export function usageText(usage: Usage): string {
   return `${part('in', usage.input)} · ${part('cached', usage.cacheRead)} · ${part('out', usage.output)} tokens in ${usage.requests} requests (${usage.grade})`;
 }
 
+/** For a column: the amount, and whether anything was spent. */
+export function shortCost(cost: Cost): string {
+  const amount = cost.usd === null ? 'unknown' : `$${cost.usd.toFixed(4)}`;
+  return cost.billing === 'simulated' ? `${amount} (sim)` : amount;
+}
+
 export function costText(cost: Cost): string {
   const amount = cost.usd === null ? 'unknown' : `$${cost.usd.toFixed(4)}`;
   const billing = {

@@ -157,3 +157,26 @@ describe('apply', () => {
     expect(treeState(user.project)).toEqual(before);
   });
 });
+
+describe('without a sandbox', () => {
+  it.each(WORKERS)('%s works only at suggest, in a copy, and every receipt says so', async (worker) => {
+    bench = await createBench(SCRIPT);
+    const { user } = bench;
+    const before = treeState(user.project);
+    const args = ['dispatch', 'builder', 'Greet the world', '--worker', worker, '--unsandboxed'];
+    const refused = await user.json<Receipt>(args);
+    expect([refused.value.outcome.status, refused.code]).toEqual(['refused', 3]);
+    const { value: receipt, code } = await user.json<Receipt>([...args, '--safety', 'suggest']);
+    expect([receipt.outcome.status, receipt.outcome.reason, code]).toEqual(['needs-approval', expect.any(String), 3]);
+    expect(receipt.enforcement).toMatchObject({
+      label: 'none',
+      backend: 'none',
+      network: 'open',
+      degraded: ['--unsandboxed'],
+    });
+    expect(receipt.changes.files.map((file) => file.path).sort()).toEqual(['docs/new note.md', 'src/app.js']);
+    expect(receipt.usage).toMatchObject({ grade: 'measured', requests: 3 });
+    expect(processesOf(receipt.id)).toEqual([]);
+    expect(treeState(user.project)).toEqual(before);
+  });
+});

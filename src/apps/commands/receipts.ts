@@ -5,7 +5,7 @@ import { EXIT } from '../../protocol/error.ts';
 import type { Amendment, Receipt } from '../../protocol/receipt.ts';
 import type { CommandContext } from '../command.ts';
 import { columns } from '../output.ts';
-import { costText, receiptText } from '../receipt-text.ts';
+import { receiptText, shortCost } from '../receipt-text.ts';
 
 export function register(program: Command, context: CommandContext): void {
   const receipts = program
@@ -74,7 +74,7 @@ function table(receipts: Receipt[]): string {
       receipt.agent.name,
       visibleLine(receipt.worker.id, 50),
       receipt.outcome.status,
-      costText(receipt.cost).split(' (')[0] ?? '',
+      shortCost(receipt.cost),
       visibleLine(receipt.task, 60),
     ]),
   ]);
