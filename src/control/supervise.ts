@@ -7,11 +7,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { journalFacts } from '../core/journal-facts.ts';
 import type { DispatchPlaces } from '../core/places.ts';
 import { takeLock } from '../drivers/lock.ts';
-import { processAlive } from '../drivers/sandbox/identity.ts';
+import { type ProcessIdentity, processAlive } from '../drivers/sandbox/identity.ts';
 import { followShim } from '../drivers/shim-process.ts';
 import { readJournal } from '../drivers/store/journal.ts';
 import type { JournalEvent } from '../protocol/event.ts';
 import { type Job, RunResult } from '../protocol/job.ts';
+
+/** How long a shim may take to end after its result, ms; then it is killed. */
+const ENDING_MS = 3_000;
 
 export type Supervised = { kind: 'result'; result: RunResult } | { kind: 'never-started' } | { kind: 'broken' };
 
@@ -35,8 +38,11 @@ export async function supervise(
     const { events } = readJournal(places.journal);
     const result = readResult(job.id, places);
     events.forEach(take);
-    if (result) return { kind: 'result', result };
     const { shim } = journalFacts(events);
+    if (result) {
+      await ended(shim);
+      return { kind: 'result', result };
+    }
     if (!shim) {
       // Its journal may be still to come, or damaged: only where nobody holds the dispatch and nothing of it is there was it never started.
       const lock = takeLock(places.lock);
@@ -60,6 +66,23 @@ export async function supervise(
       // Alive but not reachable: just starting, just ending, or stopped by a signal. Look again shortly.
       await delay(100);
     }
+  }
+}
+
+/** A shim has nothing to do once its result is written: what outlives its dispatch would be it. */
+async function ended(shim: ProcessIdentity | null): Promise<void> {
+  const deadline = performance.now() + ENDING_MS;
+  while (shim && processAlive(shim)) {
+    if (performance.now() > deadline) kill(shim.pid);
+    await delay(5);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 
