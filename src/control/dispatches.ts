@@ -7,6 +7,7 @@ import { costOf, otherModels } from '../core/cost.ts';
 import { journalFacts } from '../core/journal-facts.ts';
 import { type LiveFold, liveView, startFold, step } from '../core/live-state.ts';
 import { dispatchPlaces, statePlaces } from '../core/places.ts';
+import { emptyResult } from '../core/run-result.ts';
 import { usageOf } from '../core/usage.ts';
 import { readProcessIdentity, sweepDispatch } from '../drivers/sandbox/identity.ts';
 import { type ShimProgram, startShim, stopShim } from '../drivers/shim-process.ts';
@@ -171,23 +172,9 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     pump();
   };
 
-  const neverRan = (job: Job, status: 'crashed' | 'cancelled' | 'lost', reason: string): RunResult => ({
-    schema: 1,
-    id: job.id,
-    status,
-    reason,
-    answer: null,
-    claimed: null,
-    clean: null,
-    base: null,
-    resultCommit: null,
-    // Nobody looked: what is in a copy stays there.
-    harvested: false,
-    ignored: [],
-    enforcement: job.enforcement,
-    verify: null,
-    ended: parts.now().toISOString(),
-  });
+  /** Nobody looked at a copy: what is in it stays there. */
+  const neverRan = (job: Job, status: 'crashed' | 'cancelled' | 'lost', reason: string): RunResult =>
+    emptyResult(job, { status, reason, harvested: false, ended: parts.now().toISOString() });
 
   const receiptOf = (id: string): Receipt => {
     const known = parts.ledger.get(id);

@@ -2,10 +2,11 @@
 import { journalFacts } from '../core/journal-facts.ts';
 import { profileFor } from '../core/profile.ts';
 import { assembleReceipt } from '../core/receipt.ts';
+import { emptyResult } from '../core/run-result.ts';
 import { probeSandbox } from '../drivers/sandbox/probe.ts';
 import type { Agent } from '../protocol/agent.ts';
 import type { DispatchRequest } from '../protocol/api.ts';
-import type { Job, RunResult } from '../protocol/job.ts';
+import type { Job } from '../protocol/job.ts';
 import type { Enforcement, Receipt, Stance } from '../protocol/receipt.ts';
 import type { Assets } from './box.ts';
 
@@ -121,22 +122,7 @@ export function refusedReceipt(
     workspace: { share: [], copy: [], maxFileMb: 1, maxTotalMb: 1 },
     env: { path: '', home: '', pass: [] },
   };
-  const result: RunResult = {
-    schema: 1,
-    id: job.id,
-    status: 'refused',
-    reason,
-    answer: null,
-    claimed: null,
-    clean: null,
-    base: null,
-    resultCommit: null,
-    harvested: true,
-    ignored: [],
-    enforcement: job.enforcement,
-    verify: null,
-    ended,
-  };
+  const result = emptyResult(job, { status: 'refused', reason, harvested: true, ended });
   return assembleReceipt(job, result, journalFacts([]), {
     status: 'refused',
     reason,

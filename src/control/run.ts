@@ -9,6 +9,7 @@ import { costOf } from '../core/cost.ts';
 import { outcomeOf } from '../core/outcome.ts';
 import type { DispatchPlaces } from '../core/places.ts';
 import { answerAction } from '../core/policy/actions.ts';
+import { emptyResult } from '../core/run-result.ts';
 import { usageOf } from '../core/usage.ts';
 import { startGateway } from '../drivers/gateway/server.ts';
 import { readProcessIdentity } from '../drivers/sandbox/identity.ts';
@@ -72,22 +73,7 @@ async function walk(
 ): Promise<RunResult> {
   const startedMs = performance.now();
   const git: GitHost = { home: job.env.home, path: job.env.path };
-  const result: RunResult = {
-    schema: 1,
-    id: job.id,
-    status: 'failed',
-    reason: '',
-    answer: null,
-    claimed: null,
-    clean: null,
-    base: null,
-    resultCommit: null,
-    harvested: true,
-    ignored: [],
-    enforcement: job.enforcement,
-    verify: null,
-    ended: '',
-  };
+  const result = emptyResult(job, { status: 'failed', reason: '', harvested: true, ended: '' });
   let project: Project | null = null;
   let end: AgentEnd | null = null;
   let harvestFault: string | null = null;

@@ -23,6 +23,15 @@ const SCRIPT = {
   ],
 };
 
+/** A zombie is dead. */
+function processAlive(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false; // there is no such process
+  }
+}
+
 let bench: Bench;
 afterEach(() => bench.close());
 
@@ -124,6 +133,14 @@ describe('the daemon', () => {
     await user.json(['daemon', 'stop', '--workers']);
     expect(processesOf(id)).toEqual([]);
     expect(receiptsOf(user)[0]?.outcome.status).toBe('cancelled');
+  });
+
+  it('ends when its directory is removed', async () => {
+    bench = await createBench(SCRIPT);
+    const { user } = bench;
+    const { pid } = (await user.json<{ pid: number }>(['daemon', 'start'])).value;
+    fs.rmSync(user.state, { recursive: true });
+    await until(() => !processAlive(pid));
   });
 
   it('is one, however many commands start it at once', async () => {

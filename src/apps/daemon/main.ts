@@ -1,8 +1,9 @@
 /** The daemon's entry: one per user. Takes the lock, recovers, serves, and says `ready` on stdout once it does. */
+import fs from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { createPlane } from '../../control/plane.ts';
-import { statePlaces } from '../../core/places.ts';
+import { SOCKET_NAME, statePlaces } from '../../core/places.ts';
 import { takeLock } from '../../drivers/lock.ts';
 import { listenInDirectory } from '../../drivers/socket.ts';
 import { bundleDir, findAssets } from '../assets.ts';
@@ -11,6 +12,9 @@ import { RUNTIMES } from '../runtimes.ts';
 import { VERSION } from '../version.ts';
 import { createApi } from './api.ts';
 import { createListener } from './http.ts';
+
+/** How often it is looked whether the socket is still there, ms. */
+const LOOK_MS = 5_000;
 
 /** A bundle of CommonJS, which starts faster, has no `await` of its own. */
 async function main(): Promise<void> {
@@ -47,6 +51,13 @@ async function main(): Promise<void> {
   server.keepAliveTimeout = 0;
   plane.dispatches.recover();
   await listenInDirectory(server, places.daemonDir);
+  // Nobody can reach a daemon whose directory was removed, so it would live for ever. Its dispatches do not need it.
+  const socket = path.join(places.daemonDir, SOCKET_NAME);
+  const inode = () => fs.statSync(socket, { throwIfNoEntry: false })?.ino;
+  const own = inode();
+  setInterval(() => {
+    if (inode() !== own) void stop();
+  }, LOOK_MS).unref();
   process.stdout.write('ready\n');
   // The client that started us closes its end; what is written later goes to the log.
   process.stdout.on('error', () => {});
