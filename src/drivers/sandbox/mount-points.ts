@@ -54,7 +54,17 @@ function makePlace(base: string, relative: string, shape: { file: boolean; work:
     if (stat && shape.work)
       throw new PanError('in-the-way', `${at} is in the way of a mount at ${relative}.`, 'Move it away.');
     if (stat) fs.rmSync(at, { recursive: true });
+    make(at, file);
+  });
+}
+
+/** Another start on the same home may make the same place at the same time: what it made will do if it has the shape. */
+function make(at: string, file: boolean): void {
+  try {
     if (file) fs.closeSync(fs.openSync(at, 'wx', 0o600));
     else fs.mkdirSync(at, { mode: 0o755 });
-  });
+  } catch (error) {
+    const stat = fs.lstatSync(at, { throwIfNoEntry: false });
+    if (!(file ? stat?.isFile() : stat?.isDirectory())) throw error;
+  }
 }
