@@ -9,7 +9,7 @@ import { type LiveFold, liveView, startFold, step } from '../core/live-state.ts'
 import { dispatchPlaces, statePlaces } from '../core/places.ts';
 import { emptyResult } from '../core/run-result.ts';
 import { usageOf } from '../core/usage.ts';
-import { readProcessIdentity, sweepDispatch } from '../drivers/sandbox/identity.ts';
+import { killProcess, sweepDispatch } from '../drivers/sandbox/identity.ts';
 import { type ShimProgram, startShim, stopShim } from '../drivers/shim-process.ts';
 import { readJournal } from '../drivers/store/journal.ts';
 import { PanError } from '../protocol/error.ts';
@@ -315,6 +315,5 @@ const keyless = (job: Job): StartPipe | null => (job.env.pass.length === 0 ? sta
 
 function killShim(journal: string): void {
   const { shim } = journalFacts(readJournal(journal).events);
-  const now = shim && readProcessIdentity(shim.pid);
-  if (now && now.startTime === shim.startTime) process.kill(shim.pid, 'SIGKILL');
+  if (shim) killProcess(shim);
 }

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { journalFacts } from '../core/journal-facts.ts';
 import type { DispatchPlaces } from '../core/places.ts';
 import { takeLock } from '../drivers/lock.ts';
-import { type ProcessIdentity, processAlive } from '../drivers/sandbox/identity.ts';
+import { killProcess, type ProcessIdentity, processAlive } from '../drivers/sandbox/identity.ts';
 import { followShim } from '../drivers/shim-process.ts';
 import { readJournal } from '../drivers/store/journal.ts';
 import type { JournalEvent } from '../protocol/event.ts';
@@ -73,16 +73,8 @@ export async function supervise(
 async function ended(shim: ProcessIdentity | null): Promise<void> {
   const deadline = performance.now() + ENDING_MS;
   while (shim && processAlive(shim)) {
-    if (performance.now() > deadline) kill(shim.pid);
+    if (performance.now() > deadline) killProcess(shim);
     await delay(5);
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

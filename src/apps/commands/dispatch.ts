@@ -72,7 +72,7 @@ export function register(program: Command, context: CommandContext): void {
     });
 }
 
-/** Submits, follows to the receipt and sets the exit status by it. Used by `demo` too. */
+/** Submits, follows to the receipt and sets the exit status by it. */
 export async function dispatch(
   context: CommandContext,
   request: DispatchRequest,

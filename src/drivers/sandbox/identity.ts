@@ -58,6 +58,11 @@ function marked(id: string): number[] {
     });
 }
 
+/** Kills this very process, and nobody who got its number later. */
+export function killProcess(identity: ProcessIdentity): void {
+  if (processAlive(identity)) kill(identity.pid);
+}
+
 function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FD } from './first.ts';
-import { type ProcessIdentity, processAlive, readProcessIdentity } from './identity.ts';
+import { killProcess, type ProcessIdentity, processAlive, readProcessIdentity } from './identity.ts';
 
 /**
  * How often bubblewrap is asked for its child until it has one, ms. Its own way to tell, `--json-status-fd`, is no way: when we die, the
@@ -62,15 +62,6 @@ export function followNamespace(child: ChildProcess, name: string): Namespace {
       while (first !== null && processAlive(first)) await delay(2);
     },
   };
-}
-
-function killProcess(identity: ProcessIdentity): void {
-  if (!processAlive(identity)) return;
-  try {
-    process.kill(identity.pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
 }
 
 function killStuck(child: ChildProcess): void {
