@@ -61,6 +61,7 @@ export function createFleet(parts: FleetParts) {
   const programs = createProbes<RuntimeProbe>({ now: parts.now, atOnce: 2 });
   const services = createProbes<ProviderAnswer>({ now: parts.now, atOnce: 16 });
   const all = [scans, programs, services];
+  const stopping = new AbortController();
 
   const programOf = (subject: Findable, context: FleetContext): FoundProgram | null | undefined => {
     if (subject.programs.length === 0) return null;
@@ -80,13 +81,14 @@ export function createFleet(parts: FleetParts) {
       path: context.path,
       home: context.home,
       scratchHome: join(dirname(parts.cacheFile), 'probe-home'),
+      stopped: stopping.signal,
     });
     return programs.ask(
       key,
       async () => {
         const answer = await subject.probe(program?.path ?? '', host);
         // A program that would not say its version today may say it tomorrow.
-        if (program !== null && answer.version !== null) cache.set(key, answer);
+        if (program !== null && answer.version !== null && !stopping.signal.aborted) cache.set(key, answer);
         return answer;
       },
       (answer) => (answer?.version == null ? 60_000 : Infinity),
@@ -196,6 +198,12 @@ export function createFleet(parts: FleetParts) {
     forget(): void {
       cache.clear();
       for (const probes of all) probes.forget();
+    },
+    /** Ends every program that is being asked; resolves when none of them is alive. */
+    async close(): Promise<void> {
+      stopping.abort();
+      await programs.settled();
+      await cache.written();
     },
     /** What a job needs to start a runtime; null where it is not found or has not answered. */
     program(runtimeId: string, context: FleetContext): RuntimeProgram | null {

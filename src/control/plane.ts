@@ -253,6 +253,7 @@ export function createPlane(parts: PlaneParts) {
       return fleet.fresh(context);
     },
     async close() {
+      await fleet.close();
       ledger.close();
     },
   };

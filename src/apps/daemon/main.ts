@@ -66,7 +66,7 @@ async function main(): Promise<void> {
     log('stopping');
     server.close();
     server.closeAllConnections();
-    plane.close();
+    await plane.close();
     lock?.release();
     process.exit(0);
   }

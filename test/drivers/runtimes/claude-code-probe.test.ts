@@ -19,7 +19,7 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 
 const probe = (file: string) => {
   const places = { path: process.env.PATH ?? '', home: root, scratchHome: path.join(root, 'scratch') };
-  return claudeCode.probe(file, createProbeHost(places));
+  return claudeCode.probe(file, createProbeHost({ ...places, stopped: new AbortController().signal }));
 };
 /** An executable file below the root, in its own directory. */
 const put = async (name: string, text: string, mode = 0o755) => {
