@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -6,9 +7,11 @@ import { PROVIDERS } from '../../src/control/providers.ts';
 import { DEFAULTS } from '../../src/core/config.ts';
 import type { Runtime } from '../../src/core/contracts.ts';
 import type { Config } from '../../src/protocol/config.ts';
+import { processesOf } from '../fixtures/claude-code.ts';
 import { ALL_CAN } from '../fixtures/fleet.ts';
 import { nobody, pose, routes } from '../fixtures/http-server.ts';
 import { put, tempDir } from '../fixtures/temp.ts';
+import { until } from '../fixtures/workers.ts';
 
 const dir = tempDir();
 let n = 0;
@@ -109,6 +112,18 @@ describe('the CLIs', () => {
     ]);
     expect(fleet.program('claude-code', context)).toEqual({ path: join(base, 'bin/claude'), installRoots: ['/opt/x'] });
     expect(fleet.program('gemini', context)).toMatchObject({ installRoots: [] });
+  });
+
+  it('end when the fleet is closed, and what they half said is not believed', async () => {
+    const { context, fleet, base, cacheFile } = await world({
+      programs: { codex: `touch '${join(dir, 'asked')}'; echo codex-cli 0.169.0; sleep 600` },
+    });
+    const whole = fleet.fresh(context);
+    await until(() => existsSync(join(dir, 'asked')));
+    await fleet.close();
+    await whole;
+    await until(() => processesOf(join(base, 'cache', 'probe-home')).length === 0);
+    expect(existsSync(cacheFile)).toBe(false);
   });
 
   it('leave nothing running and nothing in the user’s home', async () => {
