@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { narrowAgent } from '../../src/core/agents.ts';
@@ -6,7 +7,7 @@ import { compilePrompt, type PromptInput } from '../../src/core/prompt.ts';
 import { framed } from '../../src/core/prompt-parts.ts';
 import { type LoadedAgents, loadAgents } from '../../src/drivers/agents.ts';
 
-const shippedDir = new URL('../../agents/', import.meta.url).pathname;
+const shippedDir = join(import.meta.dirname, '../../agents');
 let loaded: LoadedAgents;
 beforeAll(async () => {
   loaded = await loadAgents({ shippedDir, configDir: '/nonexistent', projectRoot: null });
@@ -168,6 +169,6 @@ describe('compilePrompt', () => {
 
   it('names no vocabulary of its own for the words of the product', () => {
     for (const name of [...NAMES, 'constitution'])
-      expect(readFileSync(`${shippedDir}${name}.md`, 'utf8')).not.toMatch(/subagent|sub-agent|assistant|chatbot/i);
+      expect(readFileSync(join(shippedDir, `${name}.md`), 'utf8')).not.toMatch(/subagent|sub-agent|assistant|chatbot/i);
   });
 });

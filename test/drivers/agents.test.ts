@@ -6,7 +6,7 @@ import { loadAgents } from '../../src/drivers/agents.ts';
 import { put, tempDir } from '../fixtures/temp.ts';
 
 const dir = tempDir();
-const shippedDir = new URL('../../agents/', import.meta.url).pathname;
+const shippedDir = join(import.meta.dirname, '../../agents');
 let n = 0;
 async function load(
   files: { user?: Record<string, string>; project?: Record<string, string> },
