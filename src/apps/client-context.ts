@@ -7,12 +7,12 @@ import type { Environment } from './environment.ts';
 /** Variables that make a provider ready without any configuration. */
 const WELL_KNOWN = ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY', 'GOOGLE_API_KEY', 'OLLAMA_HOST'];
 
-export function clientContext(environment: Environment, options: GlobalOptions): ClientContext {
+export async function clientContext(environment: Environment, options: GlobalOptions): Promise<ClientContext> {
   return {
     cwd: options.cwd,
     path: environment.path,
     home: environment.home,
-    keys: environment.pick([...WELL_KNOWN, ...keyNames(environment.roots.config)]),
+    keys: environment.pick([...WELL_KNOWN, ...(await keyNames(environment.roots.config))]),
     mode: options.mode,
     safety: options.safety,
     preset: options.preset,

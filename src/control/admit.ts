@@ -50,17 +50,17 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
   const { client } = request;
   const git = { home: client.home, path: client.path };
   const project = await inspectProject(client.cwd, git, { stateDir: parts.roots.state });
-  const { config } = await loadConfig({
-    configDir: parts.roots.config,
-    projectRoot: project.root,
-    flags: { mode: client.mode, safety: client.safety, preset: client.preset },
-  });
+  // At once: git looks at the project while files are read.
+  const [{ config }, { agents, constitution }, facts] = await Promise.all([
+    loadConfig({
+      configDir: parts.roots.config,
+      projectRoot: project.root,
+      flags: { mode: client.mode, safety: client.safety, preset: client.preset },
+    }),
+    loadAgents({ shippedDir: parts.agentsDir, configDir: parts.roots.config, projectRoot: project.root }),
+    collectProject({ root: project.root, cwd: project.cwd, ...git, git: true }),
+  ]);
   refuseUnbuilt(config);
-  const { agents, constitution } = await loadAgents({
-    shippedDir: parts.agentsDir,
-    configDir: parts.roots.config,
-    projectRoot: project.root,
-  });
   checkAgentNames(config, agents);
   const agent = findAgent(agents, request.agent);
   const stance: Stance = { mode: config.mode, safety: config.safety, readonly: agent.readonly };
@@ -114,7 +114,6 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
       'Run `pancode fleet --refresh` and try again.',
       EXIT.unavailable,
     );
-  const facts = await collectProject({ root: project.root, cwd: project.cwd, ...git, git: true });
   const point = await startingPoint(request, parts.on, project, git);
   const prompt = compilePrompt({
     constitution,
@@ -156,7 +155,6 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
     env: { path: client.path, home: client.home, pass: config.env.pass },
   };
   const places = dispatchPlaces(parts.roots.state, id);
-  fs.mkdirSync(places.dir, { recursive: true, mode: 0o700 });
   fs.writeFileSync(`${places.job}.new`, JSON.stringify(job), { mode: 0o600 });
   fs.renameSync(`${places.job}.new`, places.job);
   // Admission chose a worker whose key is there, or one that needs none.

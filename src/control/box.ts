@@ -57,7 +57,7 @@ export function sandboxSpec(
     shares: copied ? sharedDirectories(project.root, places.copy, job.workspace.share) : [],
     masks: [],
     hide: parts.hide,
-    gateway: { dir: places.gatewayDir, port: gatewayPort },
+    gateway: { dir: places.gatewayDir, port: gatewayPort, awaited: false },
     output: null,
     env: { ...parts.passed, ...env },
     path: job.env.path,

@@ -10,7 +10,7 @@ import { dispatchPlaces, statePlaces } from '../core/places.ts';
 import { emptyResult } from '../core/run-result.ts';
 import { usageOf } from '../core/usage.ts';
 import { killProcess, sweepDispatch } from '../drivers/sandbox/identity.ts';
-import { type ShimProgram, startShim, stopShim } from '../drivers/shim-process.ts';
+import { type ShimProgram, spawnShim, stopShim, type WaitingShim } from '../drivers/shim-process.ts';
 import { readJournal } from '../drivers/store/journal.ts';
 import { PanError } from '../protocol/error.ts';
 import type { JournalEvent, SettledEvent } from '../protocol/event.ts';
@@ -40,6 +40,8 @@ interface Live {
   fold: LiveFold;
   requests: MeteredRequest[];
   start: StartPipe | null;
+  /** Started while the dispatch was admitted. */
+  shim: WaitingShim | null;
   running: boolean;
   cancelled: boolean;
   /** `journal`: it grew. `settled`: the receipt is in the chain. */
@@ -47,8 +49,15 @@ interface Live {
 }
 
 export interface Dispatches {
+  /**
+   * Makes the directory of a dispatch that is being admitted, and starts its shim where it would begin at once: a shim takes about as
+   * long to start as an admission takes.
+   */
+  prepare(id: string): WaitingShim | null;
+  /** The dispatch was not admitted: nothing of it is left. */
+  withdraw(id: string, shim: WaitingShim | null): void;
   /** Takes a sealed job whose directory and `job.json` exist. */
-  submit(job: Job, start: StartPipe): void;
+  submit(job: Job, start: StartPipe, shim: WaitingShim | null): void;
   /** Looks at every dispatch directory without a receipt; called once at start. */
   recover(): void;
   /** Gives queued dispatches found after a restart the keys a client brought along. */
@@ -77,12 +86,13 @@ export function createDispatches(parts: DispatchParts): Dispatches {
   const live = new Map<string, Live>();
   const queue: string[] = [];
 
-  const add = (job: Job, start: StartPipe | null): Live => {
+  const add = (job: Job, start: StartPipe | null, shim: WaitingShim | null): Live => {
     const entry: Live = {
       job,
       fold: startFold(job.queued),
       requests: [],
       start,
+      shim,
       running: false,
       cancelled: false,
       changed: new EventEmitter().setMaxListeners(0),
@@ -91,9 +101,10 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     return entry;
   };
 
+  const freeSlots = () => parts.concurrency() - [...live.values()].filter((entry) => entry.running).length;
+
   const pump = () => {
-    const running = [...live.values()].filter((entry) => entry.running).length;
-    let free = parts.concurrency() - running;
+    let free = freeSlots();
     for (const id of [...queue]) {
       const entry = live.get(id);
       if (!entry || free <= 0) continue;
@@ -109,7 +120,9 @@ export function createDispatches(parts: DispatchParts): Dispatches {
   const begin = async (entry: Live, start: StartPipe) => {
     const places = dispatchPlaces(parts.state, entry.job.id);
     try {
-      await startShim(parts.shim, parts.state, entry.job.id, places, start);
+      const shim = entry.shim ?? spawnShim(parts.shim, parts.state, entry.job.id, places);
+      entry.shim = null;
+      await shim.begin(start);
     } catch (error) {
       // Whether it left a journal or not decides what it is; a shim that never came to life ends the dispatch here.
       parts.log(`${entry.job.id}: ${String(error)}`);
@@ -194,8 +207,19 @@ export function createDispatches(parts: DispatchParts): Dispatches {
   };
 
   return {
-    submit(job, start) {
-      add(job, start);
+    prepare(id) {
+      const places = dispatchPlaces(parts.state, id);
+      fs.mkdirSync(path.dirname(places.dir), { recursive: true, mode: 0o700 });
+      // One that is there already is the last that is left of a dispatch.
+      fs.mkdirSync(places.dir, { mode: 0o700 });
+      return freeSlots() > queue.length ? spawnShim(parts.shim, parts.state, id, places) : null;
+    },
+    withdraw(id, shim) {
+      shim?.dismiss();
+      fs.rmSync(dispatchPlaces(parts.state, id).dir, { recursive: true, force: true });
+    },
+    submit(job, start, shim) {
+      add(job, start, shim);
       queue.push(job.id);
       pump();
     },
@@ -210,7 +234,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
           continue;
         }
         const job = readJob(file);
-        if (job) void follow(add(job, keyless(job)));
+        if (job) void follow(add(job, keyless(job), null));
         else
           parts.log(
             `${id}: ${file} is damaged, so nothing can be said of this dispatch; its directory is left as it is`,
@@ -270,6 +294,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       const settled = wait(id, new AbortController().signal);
       if (queue.includes(id)) {
         queue.splice(queue.indexOf(id), 1);
+        entry.shim?.dismiss();
         await finish(entry, neverRan(entry.job, 'cancelled', 'Cancelled before it started.'));
         return settled;
       }

@@ -1,5 +1,4 @@
 /** The control plane of one user: everything the daemon can be asked for, put together from its parts. */
-import fs from 'node:fs';
 import path from 'node:path';
 import type { Runtime } from '../core/contracts.ts';
 import { dispatchPlaces, statePlaces } from '../core/places.ts';
@@ -111,20 +110,25 @@ export function createPlane(parts: PlaneParts) {
   const accept = async (request: DispatchRequest, gone: AbortSignal) => {
     const { id } = request;
     const on = request.on === undefined ? null : settled(resolve(request.on)).receipt;
-    const admitted = await admit(id, request, { ...parts, fleet, ledger, on });
-    if (admitted.kind === 'refused') return { receipt: admitted.receipt };
-    if (gone.aborted) {
-      fs.rmSync(dispatchPlaces(parts.roots.state, id).dir, { recursive: true, force: true });
-      throw new PanError(
-        'gone',
-        'The client went before its dispatch was accepted.',
-        'Dispatch again.',
-        EXIT.cancelled,
-      );
+    const shim = dispatches.prepare(id);
+    let taken = false;
+    try {
+      const admitted = await admit(id, request, { ...parts, fleet, ledger, on });
+      if (admitted.kind === 'refused') return { receipt: admitted.receipt };
+      if (gone.aborted)
+        throw new PanError(
+          'gone',
+          'The client went before its dispatch was accepted.',
+          'Dispatch again.',
+          EXIT.cancelled,
+        );
+      concurrency = admitted.concurrency;
+      taken = true;
+      dispatches.submit(admitted.job, admitted.start, shim);
+      return { id };
+    } finally {
+      if (!taken) dispatches.withdraw(id, shim);
     }
-    concurrency = admitted.concurrency;
-    dispatches.submit(admitted.job, admitted.start);
-    return { id };
   };
 
   return {

@@ -12,6 +12,8 @@ import type { ActionClass, RuntimeState, Wire } from '../protocol/words.ts';
 export interface AgentProcess {
   readonly stdin: Writable;
   readonly stdout: Readable;
+  /** Resolves when the model endpoint answers inside: what needs it is sent only then. Rejects with the reason when it never will. */
+  readonly reachable: Promise<void>;
   /** Last 8 kB of its standard error, for reasons. */
   stderrTail(): string;
   readonly exited: Promise<{ code: number | null; signal: string | null }>;

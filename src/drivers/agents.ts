@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseDocument } from 'yaml';
 import type * as z from 'zod';
 import { narrowAgent } from '../core/agents.ts';
 import { didYouMean } from '../core/nearest.ts';
@@ -39,11 +38,11 @@ export async function loadAgents(places: {
   const agents = new Map<string, Agent>();
   let constitution = '';
   for (const { file, text } of shipped) {
-    const parsed = frontMatter(file, text);
+    const parsed = await frontMatter(file, text);
     if ((parsed.data as { kind?: unknown }).kind === 'constitution') constitution = parsed.body;
-    else add(agents, parseAgent(file, text, 'shipped'), file, 'shipped');
+    else add(agents, await parseAgent(file, text, 'shipped'), file, 'shipped');
   }
-  for (const { file, text } of user) add(agents, parseAgent(file, text, 'user'), file, 'user');
+  for (const { file, text } of user) add(agents, await parseAgent(file, text, 'user'), file, 'user');
   for (const { file, name, text } of project) {
     const agent = agents.get(name);
     if (!agent)
@@ -52,7 +51,7 @@ export async function loadAgents(places: {
         `${file} adds to an agent "${name}" that does not exist. ${didYouMean(name, [...agents.keys()])}`,
         'Rename the file after an existing agent, or define the agent in your own configuration directory: a project may only narrow.',
       );
-    agents.set(name, narrowAgent(agent, { ...parseProjectAgent(file, text), file: text }));
+    agents.set(name, narrowAgent(agent, { ...(await parseProjectAgent(file, text)), file: text }));
   }
   return { agents: [...agents.values()].sort((a, b) => (a.name < b.name ? -1 : 1)), constitution };
 }
@@ -101,10 +100,11 @@ async function markdownFiles(dir: string, inside: string | null): Promise<AgentF
   );
 }
 
-function frontMatter(file: string, source: string): { data: unknown; body: string } {
+async function frontMatter(file: string, source: string): Promise<{ data: unknown; body: string }> {
   const text = source.replace(/^\uFEFF/, '').replace(/\r\n/g, '\n');
   const match = /^---[ \t]*\n([\s\S]*?)(?:^|\n)---[ \t]*(?:\n|$)/.exec(text);
   if (!match) return { data: {}, body: text.trim() };
+  const { parseDocument } = await import('yaml'); // 6 ms, which a start does without
   const document = parseDocument(match[1]!);
   const fault = document.errors[0];
   if (fault)
@@ -117,8 +117,8 @@ function frontMatter(file: string, source: string): { data: unknown; body: strin
 }
 
 /** One agent file of the user's or ours. Throws PanError (exit 2). */
-export function parseAgent(file: string, text: string, source: 'shipped' | 'user'): Agent {
-  const { data, body } = frontMatter(file, text);
+export async function parseAgent(file: string, text: string, source: 'shipped' | 'user'): Promise<Agent> {
+  const { data, body } = await frontMatter(file, text);
   const result = AgentFrontMatter.safeParse(data);
   if (!result.success) throw agentIssue(file, result.error.issues[0]!, data);
   if (body === '')
@@ -131,8 +131,8 @@ export function parseAgent(file: string, text: string, source: 'shipped' | 'user
   };
 }
 
-function parseProjectAgent(file: string, text: string): { prompt: string; readonly: boolean } {
-  const { data, body } = frontMatter(file, text);
+async function parseProjectAgent(file: string, text: string): Promise<{ prompt: string; readonly: boolean }> {
+  const { data, body } = await frontMatter(file, text);
   if (typeof data !== 'object' || data === null || Array.isArray(data))
     throw new PanError('agent-file', `${file}: the front matter does not hold keys and values.`, `Correct ${file}.`);
   for (const [key, value] of Object.entries(data))
@@ -149,7 +149,7 @@ function agentIssue(file: string, issue: z.core.$ZodIssue, data: unknown): PanEr
   const edit = `Correct the front matter of ${file}.`;
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0]!;
-    const guess = didYouMean(key, Object.keys(AgentFrontMatter.shape));
+    const guess = didYouMean(key, Object.keys(AgentFrontMatter.unwrap().shape));
     return new PanError('agent-file', `${file}: unknown key "${key}". ${guess}`, edit);
   }
   const key = issue.path.join('.');

@@ -1,7 +1,6 @@
 /** The configuration files: read, checked, and edited without losing a comment. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMap, isNode, parseDocument } from 'yaml';
 import type * as z from 'zod';
 import { type ConfigFlags, type MergedConfig, mergeConfig } from '../core/config.ts';
 import { didYouMean } from '../core/nearest.ts';
@@ -31,8 +30,9 @@ export async function loadConfig(options: {
     readText(userFile),
     projectFile === null ? null : readText(projectFile),
   ]);
-  const user = parseConfig(userFile, 'user', userText ?? '');
-  const project = projectFile === null ? {} : parseConfig(projectFile, 'project', projectText ?? '');
+  const user = userText === null ? {} : await parseConfig(userFile, 'user', userText);
+  const project =
+    projectFile === null || projectText === null ? {} : await parseConfig(projectFile, 'project', projectText);
   return mergeConfig({ user, project, flags: options.flags, projectFile: projectFile ?? '' });
 }
 
@@ -52,10 +52,14 @@ async function readText(file: string): Promise<string | null> {
   }
 }
 
-export function parseConfig(file: string, scope: 'user', text: string): ConfigFile;
-export function parseConfig(file: string, scope: 'project', text: string): ProjectConfigFile;
-export function parseConfig(file: string, scope: ConfigScope, text: string): ConfigFile | ProjectConfigFile {
-  const data = parseYaml(file, text);
+export function parseConfig(file: string, scope: 'user', text: string): Promise<ConfigFile>;
+export function parseConfig(file: string, scope: 'project', text: string): Promise<ProjectConfigFile>;
+export async function parseConfig(
+  file: string,
+  scope: ConfigScope,
+  text: string,
+): Promise<ConfigFile | ProjectConfigFile> {
+  const data = await parseYaml(file, text);
   const schema: z.ZodType<ConfigFile | ProjectConfigFile> = scope === 'user' ? ConfigFile : ProjectConfigFile;
   const result = schema.safeParse(data);
   if (!result.success) throw configIssue(file, scope, result.error.issues[0]!, data);
@@ -63,7 +67,8 @@ export function parseConfig(file: string, scope: ConfigScope, text: string): Con
   return result.data;
 }
 
-function parseYaml(file: string, text: string): unknown {
+async function parseYaml(file: string, text: string): Promise<unknown> {
+  const { parseDocument } = await import('yaml'); // 6 ms, which a start does without
   const document = parseDocument(text.replace(/^\uFEFF/, ''), { uniqueKeys: true });
   const fault = document.errors[0];
   if (fault)
@@ -121,8 +126,9 @@ function checkNames(file: string, config: ConfigFile): void {
 export async function setConfigValue(configDir: string, dotted: string, value: string): Promise<unknown> {
   const file = userConfigFile(configDir);
   const path = configPath(dotted);
+  const { isMap, isNode, parseDocument } = await import('yaml');
   const document = parseDocument((await readText(file)) ?? '');
-  if (document.errors.length > 0) parseYaml(file, document.toString());
+  if (document.errors.length > 0) await parseYaml(file, document.toString());
   if (document.contents !== null && !isMap(document.contents))
     throw new PanError('config-yaml', `${file} does not hold keys and values.`, `Correct ${file}.`);
   const parsed = parseDocument(value);
@@ -131,27 +137,30 @@ export async function setConfigValue(configDir: string, dotted: string, value: s
   for (let depth = 1; depth < path.length; depth++)
     if (!isMap(document.getIn(path.slice(0, depth), true)))
       document.setIn(path.slice(0, depth), document.createNode({}));
-  const textWith = (candidate: unknown): string => {
+  const textWith = async (candidate: unknown): Promise<string> => {
     const node = document.createNode(candidate);
     // The comment beside a value belongs to its line, not to the value.
     const before: unknown = document.getIn(path, true);
     if (isNode(before)) Object.assign(node, { comment: before.comment, commentBefore: before.commentBefore });
     document.setIn(path, node);
     const text = document.toString();
-    mergeConfig({ user: parseConfig(file, 'user', text), project: {}, flags: {}, projectFile: '' });
+    mergeConfig({ user: await parseConfig(file, 'user', text), project: {}, flags: {}, projectFile: '' });
     return text;
   };
-  const { text, written } = firstValid([plain, value], textWith);
+  const { text, written } = await firstValid([plain, value], textWith);
   await writeAtomic(file, text);
   return written;
 }
 
 /** A command such as `npm run a: b` reads as a YAML map where a string is meant: the words as they were typed are tried second. */
-function firstValid(candidates: unknown[], textWith: (value: unknown) => string): { text: string; written: unknown } {
+async function firstValid(
+  candidates: unknown[],
+  textWith: (value: unknown) => Promise<string>,
+): Promise<{ text: string; written: unknown }> {
   let fault: unknown;
   for (const written of candidates)
     try {
-      return { text: textWith(written), written };
+      return { text: await textWith(written), written };
     } catch (error) {
       fault ??= error;
     }

@@ -1,6 +1,7 @@
 /** A shim as the daemon sees it: starting one, following its events, telling it to stop. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
 import { createParser } from 'eventsource-parser';
 import type { DispatchPlaces } from '../core/places.ts';
 import type { JournalEvent } from '../protocol/event.ts';
@@ -16,41 +17,48 @@ export interface ShimProgram {
 /** Exit status of a shim that finds another one at work on its dispatch. */
 export const ANOTHER_RUNS = 75;
 
-/** Starts a detached shim and waits until it serves its socket. Rejects with the tail of its log when it dies before that. */
-export async function startShim(
-  program: ShimProgram,
-  state: string,
-  id: string,
-  places: DispatchPlaces,
-  start: StartPipe,
-): Promise<void> {
+/** A shim that waits for what it runs with. */
+export interface WaitingShim {
+  /** Resolves when it serves its socket, or finds that another one does. Rejects with the tail of its log when it dies before that. */
+  begin(start: StartPipe): Promise<void>;
+  /** Nothing will be run: it ends without a trace. */
+  dismiss(): void;
+}
+
+/** Starts a detached shim; its dispatch's directory must be there, and the job by the time it begins. */
+export function spawnShim(program: ShimProgram, state: string, id: string, places: DispatchPlaces): WaitingShim {
   const log = fs.openSync(places.log, 'a', 0o600);
   const child = spawn(program.node, [program.shim, state, id], {
     detached: true,
     cwd: '/',
     env: program.env,
     stdio: ['pipe', 'pipe', log],
-  });
+  }) as ChildProcessByStdio<Writable, Readable, null>;
   fs.closeSync(log);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('exit', (code, signal) =>
-        code === ANOTHER_RUNS
-          ? resolve()
-          : reject(new Error(`the shim ended at once (${signal ?? code}): ${tail(places.log)}`)),
-      );
-      child.stdout?.once('data', () => resolve());
-      // A shim that died already makes this EPIPE; its exit says so better.
-      child.stdin?.on('error', () => {});
-      child.stdin?.end(JSON.stringify(start));
-    });
-  } finally {
+  const serves = new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) =>
+      code === ANOTHER_RUNS
+        ? resolve()
+        : reject(new Error(`the shim ended at once (${signal ?? code}): ${tail(places.log)}`)),
+    );
+    child.stdout.once('data', () => resolve());
+  }).finally(() => {
     child.removeAllListeners('exit');
     child.on('error', () => {}); // nothing more is expected of a started child
-    child.stdout?.destroy();
+    child.stdout.destroy();
     child.unref();
-  }
+  });
+  serves.catch(() => {}); // whoever begins hears it
+  // A shim that died already makes this EPIPE; its exit says so better.
+  child.stdin.on('error', () => {});
+  return {
+    begin(start) {
+      child.stdin.end(JSON.stringify(start));
+      return serves;
+    },
+    dismiss: () => child.stdin.end(),
+  };
 }
 
 /** Follows a shim's events from `from` on. Resolves when the stream ends, rejects when the shim cannot be reached. */
@@ -91,5 +99,6 @@ export function stopShim(places: DispatchPlaces, timeoutMs: number): Promise<voi
 }
 
 function tail(file: string): string {
+  if (!fs.existsSync(file)) return 'its log is gone';
   return fs.readFileSync(file, 'utf8').trim().split('\n').slice(-3).join(' | ').slice(-500);
 }

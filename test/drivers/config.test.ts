@@ -91,8 +91,8 @@ presets: {night: {safety: suggest, orchestrator: {worker: native/lab/m1}}}
     await expect(loadConfig(given)).rejects.toMatchObject({ code: 'config-unreadable', exit: 2 });
   });
 
-  it('takes a byte order mark and Windows line ends', () => {
-    expect(parseConfig('f', 'user', '\uFEFFmode: plan\r\n').mode).toBe('plan');
+  it('takes a byte order mark and Windows line ends', async () => {
+    expect((await parseConfig('f', 'user', '\uFEFFmode: plan\r\n')).mode).toBe('plan');
   });
 });
 

@@ -188,6 +188,20 @@ it('records an apply that was done by a daemon that died before it could say so'
   expect(treeState(user.project)).toEqual(before);
 });
 
+/** Live shims of one state directory. */
+const shimsOf = (state: string) =>
+  fs
+    .readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && processAlive(Number(pid)))
+    .filter((pid) => {
+      try {
+        const words = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return words.includes(state) && words.some((word) => word.endsWith('shim.js'));
+      } catch {
+        return false; // it ended while we looked
+      }
+    });
+
 describe('in the first moments', () => {
   const QUICK = {
     conversations: [
@@ -227,6 +241,33 @@ describe('in the first moments', () => {
       expect(fs.readdirSync(path.join(user.state, 'dispatches'))).toEqual([receipt.id]);
     },
   );
+
+  it('a dispatch that is not admitted leaves neither a directory nor a process', async () => {
+    bench = await createBench(QUICK);
+    const { user } = bench;
+    expect((await user.json([...dispatchArgs, '--mode', 'plan'])).code).toBe(3);
+    expect((await user.json(['dispatch', 'nobody', 'Write it'])).code).toBe(2);
+    expect(fs.readdirSync(path.join(user.state, 'dispatches'))).toEqual([]);
+    await until(() => shimsOf(user.state).length === 0);
+  });
+
+  it('a daemon that is killed while it admits leaves no process', async () => {
+    bench = await createBench(QUICK);
+    const { user } = bench;
+    const pid = (await user.json<{ pid: number }>(['daemon', 'start'])).value.pid;
+    const child = user.start(dispatchArgs);
+    await until(() => shimsOf(user.state).length > 0, 0);
+    process.kill(child.pid as number, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
+    await until(() => !processAlive(pid));
+    const [directory] = fs.readdirSync(path.join(user.state, 'dispatches'));
+    // Accepted before the kill or not: either it is run to its end by the next daemon, or nothing of it is left.
+    const accepted = fs.existsSync(path.join(user.state, 'dispatches', directory as string, 'job.json'));
+    await user.json(['daemon', 'start']);
+    if (accepted) await user.json(['wait', directory as string]);
+    else expect(fs.readdirSync(path.join(user.state, 'dispatches'))).toEqual([]);
+    await until(() => shimsOf(user.state).length === 0);
+  });
 
   it.each(['job.json', 'shim.log', 'copy'])(
     'an interrupt when %s appears stops it, and nothing is changed',

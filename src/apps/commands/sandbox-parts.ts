@@ -61,7 +61,8 @@ export async function sandboxSpec(
     hide: [environment.roots.state, environment.roots.config, environment.home].filter(
       (place) => !within(project.root, place),
     ),
-    gateway: given.port === null ? null : { dir: made(path.join(given.scratch, 'gateway')), port: given.port },
+    gateway:
+      given.port === null ? null : { dir: made(path.join(given.scratch, 'gateway')), port: given.port, awaited: true },
     output: null,
     env: environment.pick(config.env.pass),
     path: environment.path,

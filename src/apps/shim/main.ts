@@ -20,13 +20,15 @@ async function main(): Promise<void> {
   const [state, id] = process.argv.slice(2);
   if (!state || !id) throw new Error('usage: shim STATE ID');
   const places = dispatchPlaces(state, id);
-  // A daemon that died in the middle of starting us may have a successor that starts another one.
+  // Started while the dispatch is being admitted. Nothing comes where it is refused, or where the daemon dies: a later one starts a new shim.
+  const given = fs.readFileSync(0, 'utf8');
+  if (given === '') process.exit(0);
+  // A daemon that died after it gave us everything may have a successor that starts another one.
   if (!takeLock(places.lock)) process.exit(ANOTHER_RUNS);
   // The daemon may die before it hears of us; we go on.
   process.stdout.on('error', () => {});
   const job = Job.parse(JSON.parse(fs.readFileSync(places.job, 'utf8')));
-  // The daemon may die before it has sent everything: then there is nothing to run with, and a later daemon starts a new shim.
-  const start = StartPipe.parse(JSON.parse(fs.readFileSync(0, 'utf8')));
+  const start = StartPipe.parse(JSON.parse(given));
   const environment = readEnvironment(process.env);
 
   const journal = openJournal(places.journal, () => new Date());

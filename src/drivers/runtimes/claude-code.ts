@@ -97,7 +97,11 @@ async function* converse(
   child.stdin.on('error', () => {});
   host.signal.addEventListener('abort', cancel, { once: true });
   try {
-    send(userLine(job.prompt.task));
+    // Without its model it is no use; why is in what it wrote to standard error.
+    await child.reachable.then(
+      () => send(userLine(job.prompt.task)),
+      () => child.kill(),
+    );
     if (host.signal.aborted) cancel();
     for await (const line of agentLines(child)) {
       const heard = readLine(line);

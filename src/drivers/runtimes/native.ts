@@ -58,7 +58,12 @@ async function* run(job: Job, host: RunHost): AsyncGenerator<AgentEvent, void> {
   host.signal.addEventListener('abort', stop, { once: true });
   if (host.signal.aborted) stop();
   try {
-    send(inputOf(job, host, job.worker.model));
+    const input = inputOf(job, host, job.worker.model);
+    // Without its model it is no use; why is in what it wrote to standard error.
+    await child.reachable.then(
+      () => send(input),
+      () => child.kill(),
+    );
     let end: AgentEnd | null = null;
     for await (const line of agentLines(child)) {
       const heard = understand(line);

@@ -8,6 +8,8 @@ export interface SandboxedProcess {
   pid: number;
   stdin: Writable;
   stdout: Readable;
+  /** Resolves when the gateway answers inside, at once where there is none; rejects with the reason when it never will. */
+  reachable: Promise<void>;
   /** Last 8 kB of standard error. */
   stderrTail(): string;
   /** Resolves when nothing of it is alive and what it wrote is in `stdout`, whether or not anybody reads it. Never rejects. */
@@ -24,7 +26,7 @@ const TAIL_BYTES = 8_192;
  */
 export async function startedChild(
   child: ChildProcess,
-): Promise<Omit<SandboxedProcess, 'exited' | 'kill'> & { ended: SandboxedProcess['exited'] }> {
+): Promise<Omit<SandboxedProcess, 'exited' | 'kill' | 'reachable'> & { ended: SandboxedProcess['exited'] }> {
   let tail = Buffer.alloc(0);
   child.stderr?.on('data', (chunk: Buffer) => {
     tail = Buffer.concat([tail, chunk]).subarray(-TAIL_BYTES);

@@ -1,9 +1,12 @@
 /** The two shell texts around bubblewrap: what runs before it on the host, and first of all inside. */
 
-/** Descriptors handed to bubblewrap and the first process. 4 is there in profile R only. */
-export const FD = { filter: 3, readerFilter: 4, arguments: 5, lifeline: 6 } as const;
-/** Inside only: the relay says here that it listens. */
-const READY = 7;
+/**
+ * Descriptors handed to bubblewrap and the first process. 4 is there in profile R only. `ready` is where the relay says that it listens,
+ * and where it ends when the relay does.
+ */
+export const FD = { filter: 3, readerFilter: 4, arguments: 5, lifeline: 6, ready: 7 } as const;
+/** Inside only, where the command waits for the relay. */
+const AWAITED = 8;
 
 /** Where the parts of the relay are mounted. */
 export const INSIDE = {
@@ -17,7 +20,7 @@ export const INSIDE = {
  * Closes every descriptor but the ones handed over: bubblewrap passes inherited ones on (measured), and Node protects only those it opened
  * and the low ones it finds at start.
  */
-export const CLOSE_OTHERS = `for f in /proc/self/fd/*; do n=\${f##*/}; [ "$n" -le ${FD.lifeline} ] || eval "exec $n>&-" 2>/dev/null; done`;
+export const CLOSE_OTHERS = `for f in /proc/self/fd/*; do n=\${f##*/}; [ "$n" -le ${FD.ready} ] || eval "exec $n>&-" 2>/dev/null; done`;
 
 /** $1: the process list of a control group, or nothing; then bubblewrap and its arguments. */
 export function outerText(limits: string, closeOthers = CLOSE_OTHERS): string {
@@ -31,21 +34,28 @@ export function outerText(limits: string, closeOthers = CLOSE_OTHERS): string {
  */
 function lifelineText(bash: string): string {
   const read = `exec -c -a pancode-lifeline -- ${bash} --norc -p -c 'read -r -u ${FD.lifeline} _; kill -KILL -1'`;
-  return `( ( ${read} ) </dev/null >/dev/null 2>&1 ${FD.readerFilter}<&- & )`;
+  return `( ( ${read} ) </dev/null >/dev/null 2>&1 ${FD.readerFilter}<&- ${FD.ready}>&- & )`;
 }
 
 /** The relay gets nothing of the agent's environment. Old and new space are small: it only pipes. */
-function relayText(port: number): string {
+function relayText({ port, awaited }: Gateway): string {
   const start = `exec -c -- ${INSIDE.node} --max-old-space-size=32 --max-semi-space-size=1 ${INSIDE.relay} ${port}`;
-  return `exec ${READY}< <( exec ${FD.readerFilter}<&-; ( ${start} ) </dev/null & ); wait $!`;
+  const relay = `( exec ${FD.readerFilter}<&- ${FD.ready}>&-; ${start} ) </dev/null`;
+  return awaited ? `exec ${AWAITED}< <( ${relay} & ); wait $!` : `( ${relay} >&${FD.ready} & )`;
 }
 
-const AWAIT_RELAY = `read -r -u ${READY} _ || { echo 'the gateway relay did not start' >&2; exit 125; }; exec ${READY}<&-`;
+const AWAIT_RELAY = `read -r -u ${AWAITED} _ || { echo 'the gateway relay did not start' >&2; exit 125; }; exec ${AWAITED}<&-`;
+
+export interface Gateway {
+  /** Loopback port of the relay. */
+  port: number;
+  /** The command starts when the relay listens; else at once, and whoever started it hears at `FD.ready` when the relay does. */
+  awaited: boolean;
+}
 
 export interface FirstParts {
   limits: string;
-  /** Loopback port of the relay; null: none. */
-  port: number | null;
+  gateway: Gateway | null;
   /** R only: bubblewrap again, which puts the filter against unix sockets on the agent alone, because the relay needs one. */
   readerWrap: string[] | null;
   bash: string;
@@ -59,15 +69,16 @@ const OWN_NAMESPACE = `[ $$ -eq 2 ] || { echo 'there is no process namespace of 
 
 /** Text of the first process inside; its arguments are the agent's command. */
 export function firstText(parts: FirstParts): string {
-  const { limits, port, readerWrap, bash } = parts;
+  const { limits, gateway, readerWrap, bash } = parts;
   const begin = [
     OWN_NAMESPACE,
     limits,
     lifelineText(bash),
     `exec ${FD.lifeline}<&-`,
-    ...(port === null ? [] : [relayText(port)]),
+    ...(gateway === null ? [] : [relayText(gateway)]),
+    `exec ${FD.ready}>&-`,
   ];
-  const ready = port === null ? [] : [AWAIT_RELAY];
+  const ready = gateway?.awaited ? [AWAIT_RELAY] : [];
   if (readerWrap === null) return [...begin, ...ready, `exec ${FD.readerFilter}<&-`, 'exec -- "$@"'].join('\n');
   // The relay starts while bubblewrap sets up.
   const wait = ready.length > 0 ? [bash, '--norc', '-p', '-c', `${AWAIT_RELAY}; exec -- "$@"`, 'wait'] : [];

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
+import type { Duplex } from 'node:stream';
 import { EXIT, PanError } from '../../protocol/error.ts';
 import { type SandboxedProcess, startedChild } from './child.ts';
 import { FD } from './first.ts';
@@ -58,11 +59,12 @@ export async function startPolicy(policy: Policy, command: string[], options: St
     ...inner,
   ];
   const io = options.stdio === 'inherit' ? ('inherit' as const) : ('pipe' as const);
-  const leaked = options.leak === undefined ? [] : ['ignore' as const, 'ignore' as const, options.leak];
+  const ready = policy.announced ? ('pipe' as const) : ('ignore' as const);
+  const leaked = options.leak === undefined ? [] : ['ignore' as const, options.leak];
   let child: ChildProcess;
   try {
     child = spawn(bash, args, {
-      stdio: [io, io, io, ...handed, 'pipe', ...leaked],
+      stdio: [io, io, io, ...handed, 'pipe', ready, ...leaked],
       env: policy.environment,
       cwd: '/',
     });
@@ -73,6 +75,8 @@ export async function startPolicy(policy: Policy, command: string[], options: St
     for (const fd of handed) if (typeof fd === 'number') fs.closeSync(fd);
   }
   const namespace = followNamespace(child, name);
+  const reachable = policy.announced ? announced(child) : Promise.resolve();
+  reachable.catch(() => {}); // whoever does not wait for it learns it from the process itself
   let started: Awaited<ReturnType<typeof startedChild>>;
   try {
     started = await startedChild(child);
@@ -86,7 +90,18 @@ export async function startPolicy(policy: Policy, command: string[], options: St
     group?.remove();
     return status;
   });
-  return { ...process_, exited, kill: namespace.kill, letGo: namespace.letGo };
+  return { ...process_, reachable, exited, kill: namespace.kill, letGo: namespace.letGo };
+}
+
+/** The relay's word; every other end of the descriptor is closed, so it ends with the relay. */
+function announced(child: ChildProcess): Promise<void> {
+  const stdio: unknown[] = [...child.stdio];
+  const stream = stdio[FD.ready] as Duplex;
+  return new Promise((resolve, reject) => {
+    stream.once('data', () => resolve());
+    stream.once('close', () => reject(new Error('the gateway relay did not start')));
+    stream.on('error', () => {}); // it closes then
+  });
 }
 
 function notStarted(cause: unknown): PanError {

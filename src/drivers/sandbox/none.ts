@@ -16,5 +16,5 @@ export async function startUnsandboxed(
     env: { ...spec.locale, PATH: spec.path, HOME: spec.home.host, ...spec.env, PANCODE_DISPATCH: spec.dispatch },
   });
   const { ended, ...started } = await startedChild(child);
-  return { ...started, exited: ended, kill };
+  return { ...started, reachable: Promise.resolve(), exited: ended, kill };
 }

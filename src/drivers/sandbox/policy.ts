@@ -28,6 +28,8 @@ export interface Policy {
   /** Profile R only: the filter that is put on the agent but not on the relay. */
   readerFilter: Buffer | null;
   environment: Record<string, string>;
+  /** The relay says at `FD.ready` that it listens. */
+  announced: boolean;
   /** Whether the number of processes needs a control group, because the limit of the process itself does not bind. */
   processGroup: boolean;
 }
@@ -45,7 +47,7 @@ export async function policyOf(spec: SandboxSpec, programs = { bwrap: systemProg
   const hard = fs.readFileSync('/proc/self/limits', 'utf8');
   const first = {
     limits: innerLimits(hard),
-    port: spec.gateway?.port ?? null,
+    gateway: spec.gateway,
     // Inside, only what lies in the system's directories shows.
     readerWrap: reader ? readerWrapOf(isSystem(bwrap) ? bwrap : fs.realpathSync(systemProgram('bwrap'))) : null,
     bash,
@@ -59,6 +61,7 @@ export async function policyOf(spec: SandboxSpec, programs = { bwrap: systemProg
     filter: seccompProgram(process.arch, { blockUnix: false }),
     readerFilter: reader ? seccompProgram(process.arch, { blockUnix: true }) : null,
     environment: environment(spec, tools.path),
+    announced: spec.gateway?.awaited === false,
     processGroup: process.getuid?.() === 0,
   };
 }

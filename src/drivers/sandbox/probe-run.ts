@@ -191,7 +191,7 @@ function specOf(profile: 'R' | 'W', trial: Trial): SandboxSpec {
     files: [],
     shares: [],
     masks: [],
-    gateway: { dir: at('gateway'), port: PORT },
+    gateway: { dir: at('gateway'), port: PORT, awaited: true },
     output: null,
     env: {},
     path: '/usr/local/bin:/usr/bin:/bin',

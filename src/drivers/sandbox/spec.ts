@@ -29,8 +29,11 @@ export interface SandboxSpec {
   masks: string[];
   /** Host directories that must not show even where a system directory holds them: PanCode's state and configuration. */
   hide?: string[];
-  /** Host directory with the gateway's socket `sock`, and the loopback port it gets inside. */
-  gateway: { dir: string; port: number } | null;
+  /**
+   * Host directory with the gateway's socket `sock`, and the loopback port it gets inside. `awaited`: the command starts when that port
+   * answers; else at once, and `reachable` of its process says when.
+   */
+  gateway: { dir: string; port: number; awaited: boolean } | null;
   /** H only: host directory, writable at /run/pancode/out. */
   output: string | null;
   /** The adapter's variables. */

@@ -49,6 +49,7 @@ const HOST_FLAGS = [
  */
 export function tryGit(host: GitHost, args: string[], options: GitOptions): Promise<GitAnswer> {
   return new Promise((resolve, reject) => {
+    const stdin = options.inputFile === undefined ? kindOfInput(options) : fs.openSync(options.inputFile);
     const child = spawn('git', [...HOST_FLAGS, ...(options.config ?? []).flatMap((flag) => ['-c', flag]), ...args], {
       cwd: options.cwd,
       env: {
@@ -61,8 +62,9 @@ export function tryGit(host: GitHost, args: string[], options: GitOptions): Prom
         GIT_NO_REPLACE_OBJECTS: '1',
         ...options.env,
       },
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: [stdin, 'pipe', 'pipe'],
     });
+    if (typeof stdin === 'number') fs.closeSync(stdin);
     const out: Buffer[] = [];
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
@@ -100,15 +102,7 @@ export function tryGit(host: GitHost, args: string[], options: GitOptions): Prom
       resolve({ code: code ?? 128, stdout: Buffer.concat(out), stderr });
     });
     // git may end before it has read everything; its status says so.
-    child.stdin.on('error', () => {});
-    if (options.inputFile === undefined) child.stdin.end(options.input);
-    else
-      fs.createReadStream(options.inputFile)
-        .once('error', (cause) => {
-          child.kill('SIGKILL');
-          reject(cause);
-        })
-        .pipe(child.stdin);
+    child.stdin?.on('error', () => {}).end(options.input);
   });
 }
 

@@ -14,12 +14,19 @@ cd "$tree" && [ -d "$GIT_DIR" ] || { echo "the harvest sandbox lacks its directo
 stage() {
   "$git" ls-files -o -z --exclude-standard > "$out/untracked" || return 1
   # Names that end in a slash are repositories inside the tree: reported, never entered.
-  grep -z '/$' "$out/untracked" > "$out/embedded"
-  grep -zv '/$' "$out/untracked" > "$out/added"
+  : > "$out/embedded"; : > "$out/added"
+  if [ -s "$out/untracked" ]; then
+    grep -z '/$' "$out/untracked" > "$out/embedded"
+    grep -zv '/$' "$out/untracked" > "$out/added"
+  fi
+  # add -u takes every file that is as new as the index for an edited one, and writes an object for it, as the borrowed ones cannot be touched:
+  # that is every file of a checkout that took less than a second. Writing the index compares those files once (what differs cannot pass for
+  # unchanged afterwards). Nothing in the copy changes any more, so with a time in the future the index may be newer than all of them.
+  "$git" update-index -q --refresh --force-write-index --add --remove --replace -z --stdin < "$out/added" 2>> "$out/errors" || return 1
+  touch -t 203601010000 "$GIT_INDEX_FILE" || return 1
   "$git" add -u --ignore-errors -- . 2>> "$out/errors"; added=$?
-  "$git" update-index --add --remove --replace -z --stdin < "$out/added" 2>> "$out/errors" || return 1
   # A tracked path that became a repository, and what could not be read, stays as it was and is reported.
-  "$git" ls-files -s -z | grep -z '^160000' | cut -z -f 2- > "$out/links"
+  "$git" ls-files -s -z | sed -zn 's/^160000 [^\\t]*\\t//p' > "$out/links"
   if [ -s "$out/links" ]; then
     "$git" update-index --force-remove -z --stdin < "$out/links" || return 1
     cat "$out/links" >> "$out/embedded"
@@ -31,41 +38,50 @@ stage() {
   return 0
 }
 
+# Commits the agent made. All of this may fail on what it wrote there: its tree is what counts.
+find_commits() {
+  [ -d "$tree/.git" ] && [ ! -L "$tree/.git" ] || return
+  set --
+  for name in HEAD ORIG_HEAD packed-refs refs logs; do
+    [ -L "$tree/.git/$name" ] || set -- "$@" "$tree/.git/$name"
+  done
+  [ $# -gt 0 ] || return
+  grep -rhoaE "(^|[^0-9a-f])[0-9a-f]{$length}([^0-9a-f]|$)" "$@" |
+    grep -oE "[0-9a-f]{$length}" | sort -u | grep -v "^$base" | head -n 500 > "$out/candidates"
+  [ -s "$out/candidates" ] || return
+  export GIT_ALTERNATE_OBJECT_DIRECTORIES="$theirs"
+  "$git" cat-file --batch-check='%(objecttype) %(objectname)' < "$out/candidates" | sed -n 's/^commit //p' > "$out/commits"
+  "$git" rev-list --ignore-missing --stdin --not "$base" < "$out/commits" > "$out/new"
+  "$git" rev-list --ignore-missing --stdin --parents --not "$base" < "$out/commits" | cut -s -d ' ' -f 2- | tr ' ' '\\n' | sort -u > "$out/parents"
+  sort -u "$out/new" | comm -23 - "$out/parents" | head -n 50 > "$out/tips"
+  [ -s "$out/tips" ] || return
+  { cat "$out/tips" && printf '^%s\\n' "$base"; } | "$git" pack-objects -q --revs --thin --stdout > "$out/commits.part" &&
+    mv "$out/commits.part" "$out/commits.pack"
+}
+
+# Nothing of ours outlives this script, however it ends.
+end() { wait; exit "$1"; }
+
+( find_commits ) > /dev/null 2>&1 &
+"$git" rev-parse "$base^{tree}" > "$out/base" &
+asked=$!
 : > "$out/errors"
 if ! stage; then
   # A damaged index, or attributes that git cannot follow: once more from the base, bytes as they are.
   rm -f "$GIT_INDEX_FILE" "$GIT_INDEX_FILE.lock"
   printf '* -text -eol -ident -filter -working-tree-encoding\\n' > "$GIT_DIR/info/attributes"
-  "$git" read-tree "$base" && stage || { tail -n 3 "$out/errors" >&2; exit 91; }
+  "$git" read-tree "$base" && stage || { tail -n 3 "$out/errors" >&2; end 91; }
 fi
-"$git" ls-files -o -i -z --exclude-standard --directory --no-empty-directory > "$out/ignored" 2>> "$out/errors"
+"$git" ls-files -o -i -z --exclude-standard --directory --no-empty-directory > "$out/ignored" 2>> "$out/errors" &
 
-written=$("$git" write-tree) || exit 92
-if [ "$written" = "$("$git" rev-parse "$base^{tree}")" ]; then
+written=$("$git" write-tree) || end 92
+wait $asked && read -r base_tree < "$out/base" || end 92
+if [ "$written" = "$base_tree" ]; then
   printf '%s\\n' "$written" > "$out/tree"
 else
-  commit=$("$git" commit-tree "$written" -p "$base" -m "pancode: result") || exit 93
-  printf '%s\\n^%s\\n' "$commit" "$base" | "$git" pack-objects -q --revs --thin --stdout > "$out/result.pack" || exit 94
+  commit=$("$git" commit-tree "$written" -p "$base" -m "pancode: result") || end 93
+  printf '%s\\n^%s\\n' "$commit" "$base" | "$git" pack-objects -q --revs --thin --stdout > "$out/result.pack" || end 94
   printf '%s\\n%s\\n' "$written" "$commit" > "$out/tree"
 fi
-
-# Commits the agent made. All of this may fail on what it wrote there: the tree above is what counts.
-[ -d "$tree/.git" ] && [ ! -L "$tree/.git" ] || exit 0
-set --
-for name in HEAD ORIG_HEAD packed-refs refs logs; do
-  [ -L "$tree/.git/$name" ] || set -- "$@" "$tree/.git/$name"
-done
-[ $# -gt 0 ] || exit 0
-grep -rhoaE "(^|[^0-9a-f])[0-9a-f]{$length}([^0-9a-f]|$)" "$@" 2> /dev/null |
-  grep -oE "[0-9a-f]{$length}" | sort -u | grep -v "^$base" | head -n 500 > "$out/candidates"
-[ -s "$out/candidates" ] || exit 0
-export GIT_ALTERNATE_OBJECT_DIRECTORIES="$theirs"
-"$git" cat-file --batch-check='%(objecttype) %(objectname)' < "$out/candidates" 2> /dev/null | sed -n 's/^commit //p' > "$out/commits"
-"$git" rev-list --ignore-missing --stdin --not "$base" < "$out/commits" > "$out/new" 2> /dev/null
-"$git" rev-list --ignore-missing --stdin --parents --not "$base" < "$out/commits" 2> /dev/null | cut -s -d ' ' -f 2- | tr ' ' '\\n' | sort -u > "$out/parents"
-sort -u "$out/new" | comm -23 - "$out/parents" | head -n 50 > "$out/tips"
-[ -s "$out/tips" ] || exit 0
-{ cat "$out/tips" && printf '^%s\\n' "$base"; } | "$git" pack-objects -q --revs --thin --stdout > "$out/commits.part" 2> /dev/null &&
-  mv "$out/commits.part" "$out/commits.pack"
-exit 0
+end 0
 `;

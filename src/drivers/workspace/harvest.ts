@@ -4,12 +4,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { formatConfig, objectDirsInside, objectList, PLAIN_FILES, pristineIndex, writeGitDirectory } from './copy.ts';
 import { userExcludes } from './excludes.ts';
-import { type GitHost, git, gitLine, lastLine, splitNul } from './git.ts';
+import { type GitHost, git, lastLine, splitNul } from './git.ts';
 import { HARVEST_SCRIPT } from './harvest-script.ts';
 import type { Project } from './inspect.ts';
 import { quoteForGit } from './quote.ts';
 import { commitsRef, resultRef } from './refs.ts';
 import { removeTree } from './remove.ts';
+import { together } from './several.ts';
 import { copyIndex, RECORD_IDENTITY } from './snapshot.ts';
 
 export interface HarvestOptions {
@@ -47,16 +48,14 @@ export async function harvest(project: Project, host: GitHost, options: HarvestO
   const { copy, outDir } = options;
   removeTree(outDir);
   fs.mkdirSync(outDir, { recursive: true, mode: 0o700 });
-  const [excludes, removed] = await Promise.all([userExcludes(project, host), makeReadable(copy, host)]);
+  const [removed, excludes] = await together([
+    makeReadable(copy, host),
+    userExcludes(project, host),
+    makeDirectory(project, host, options),
+  ]);
+  fs.writeFileSync(path.join(outDir, 'git', 'info', 'exclude'), excludes);
   const tree = options.unsandboxed ? copy : project.root;
   const out = options.unsandboxed ? outDir : '/run/pancode/out';
-  writeGitDirectory(project, path.join(outDir, 'git'), {
-    HEAD: 'ref: refs/heads/none\n',
-    config: harvestConfig(project),
-    'info/exclude': excludes,
-    'objects/info/alternates': objectList(options.unsandboxed ? project.objectDirs : objectDirsInside(project)),
-  });
-  await startingIndex(project, host, options);
   const length = project.objectFormat === 'sha1' ? '40' : '64';
   const theirs = quoteForGit(path.join(tree, '.git', 'objects'));
   const ran = await options.runInSandbox([
@@ -89,13 +88,13 @@ async function take(project: Project, host: GitHost, options: HarvestOptions, re
   const harvested: Harvest = { commit, tree, files: 0, ignored: [...new Set(ignored)].sort(), embedded, commits: [] };
   if (commit !== null) {
     await importPack(project, host, file('result.pack'));
-    const [shape, changed] = await Promise.all([
-      gitLine(host, ['rev-parse', `${commit}^@`, `${commit}^{tree}`], at),
-      git(host, ['diff-tree', '-r', '-z', '--name-only', '--no-renames', options.base, commit], at),
-    ]);
-    if (shape !== `${options.base}\n${tree}`) throw new Error('the harvested commit is not the one that was made');
+    const flags = ['-r', '-z', '--name-only', '--no-renames', '--pretty=format:%P %T'];
+    const shown = await git(host, ['diff-tree', ...flags, commit], at);
+    const end = shown.indexOf(0x0a);
+    if (shown.toString('latin1', 0, end) !== `${options.base} ${tree}`)
+      throw new Error('the harvested commit is not the one that was made');
     await git(host, ['update-ref', resultRef(options.id), commit], at);
-    harvested.files = splitNul(changed).length;
+    harvested.files = splitNul(shown.subarray(end + 1)).length;
   }
   if (fs.existsSync(file('commits.pack'))) {
     const tips = read('tips').toString('utf8').trim().split('\n');
@@ -147,9 +146,18 @@ async function importPack(project: Project, host: GitHost, pack: string): Promis
   });
 }
 
-/** The index of the untouched copy spares reading files that have not changed; where it is gone, the base's tree does. */
-async function startingIndex(project: Project, host: GitHost, options: HarvestOptions): Promise<void> {
-  const index = path.join(options.outDir, 'git', 'index');
+/**
+ * The git directory that reads the copy. The index of the untouched copy spares reading files that have not changed; where it is gone, the
+ * base's tree does.
+ */
+async function makeDirectory(project: Project, host: GitHost, options: HarvestOptions): Promise<void> {
+  const gitDir = path.join(options.outDir, 'git');
+  writeGitDirectory(project, gitDir, {
+    HEAD: 'ref: refs/heads/none\n',
+    config: harvestConfig(project),
+    'objects/info/alternates': objectList(options.unsandboxed ? project.objectDirs : objectDirsInside(project)),
+  });
+  const index = path.join(gitDir, 'index');
   copyIndex(pristineIndex(options.copy), index);
   if (!fs.existsSync(index))
     await git(host, ['read-tree', options.base], { cwd: project.root, env: { GIT_INDEX_FILE: index } });

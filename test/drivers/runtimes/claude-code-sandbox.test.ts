@@ -89,7 +89,7 @@ async function start(
     files: [],
     shares: [],
     masks: [],
-    gateway: { dir: path.join(root, 'gw'), port: PORT },
+    gateway: { dir: path.join(root, 'gw'), port: PORT, awaited: true },
     output: null,
     env,
     path: '/usr/bin:/bin',

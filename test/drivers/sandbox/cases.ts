@@ -16,7 +16,7 @@ export interface Case {
 }
 
 /** With a gateway, and so with a relay. */
-const gatewayOf = ({ gateway }: World) => ({ gateway: { dir: gateway, port: PORT } });
+const gatewayOf = ({ gateway }: World) => ({ gateway: { dir: gateway, port: PORT, awaited: true } });
 
 const both: ('R' | 'W')[] = ['R', 'W'];
 const syscalls =

@@ -76,13 +76,42 @@ describe('inside', () => {
   it('the gateway answers from the first instant, in every profile that has one', async () => {
     const ask = `exec 3<>/dev/tcp/127.0.0.1/${PORT} && cat <&3`;
     for (const profile of ['R', 'RX', 'W', 'R', 'W'] as const) {
-      const ran = await world.run(profile, ask, { spec: { gateway: { dir: world.gateway, port: PORT } } });
+      const ran = await world.run(profile, ask, {
+        spec: { gateway: { dir: world.gateway, port: PORT, awaited: true } },
+      });
       expect(ran).toMatchObject({ code: 0, out: `gateway ${world.token}\n`, err: '' });
     }
   });
 
+  it('a command that does not wait for the gateway is told when it answers, and gets no descriptor of it', async () => {
+    const gateway = { dir: world.gateway, port: PORT, awaited: false };
+    const script = `read -r _; exec 3<>/dev/tcp/127.0.0.1/${PORT} && cat <&3; exec 3<&-; echo /proc/$$/fd/*; cat /proc/$$/task/$$/children`;
+    for (const profile of ['R', 'RX', 'W', 'R', 'W'] as const) {
+      const child = await start(profile, ['/bin/bash', '-c', script], { gateway });
+      await child.reachable;
+      child.stdin.end('go\n');
+      await child.exited;
+      const [said, descriptors, children] = (await child.stdout.toArray()).join('').split('\n');
+      expect(said).toBe(`gateway ${world.token}`);
+      // 3 is the listing's own.
+      expect(descriptors?.split(' ').map((file) => path.basename(file))).toEqual(['0', '1', '2', '3']);
+      expect(children?.trim().split(' ')).toHaveLength(1);
+    }
+  });
+
+  it('it is told too when the gateway never will', async () => {
+    const gateway = { dir: world.gateway, port: 1, awaited: false };
+    for (const profile of ['R', 'W'] as const) {
+      const child = await start(profile, ['/bin/bash', '-c', 'read -r _; echo started'], { gateway });
+      await expect(child.reachable).rejects.toThrow('relay did not start');
+      child.kill();
+      await child.exited;
+      expect(child.stderrTail()).toContain('EACCES');
+    }
+  });
+
   it('nothing is started when the relay cannot be', async () => {
-    const gateway = { dir: world.gateway, port: 1 };
+    const gateway = { dir: world.gateway, port: 1, awaited: true };
     const ran = await world.run('R', 'echo started', { spec: { gateway } });
     expect(ran).toMatchObject({ code: 125, out: '' });
     expect(ran.err).toMatch(/EACCES.*\n.*relay did not start/s);
@@ -94,7 +123,7 @@ describe('inside', () => {
         profile,
         `cat /proc/$$/task/$$/children; perl -e 'print wait() == -1 ? "none" : "some"'`,
         {
-          spec: { gateway: { dir: world.gateway, port: PORT } },
+          spec: { gateway: { dir: world.gateway, port: PORT, awaited: true } },
         },
       );
       expect(ran.out.replace(/^\d+ /, '')).toBe('none');

@@ -21,13 +21,21 @@ afterAll(() => world.close());
 /** What an agent leaves running that ignores every polite signal. */
 const STUBBORN = 'trap "" TERM INT HUP; (setsid sleep 600 &) ; echo running; sleep 600';
 
+const EVERY = [
+  ['R', true],
+  ['R', false],
+  ['W', true],
+  ['W', false],
+] as const;
+
 function parent(
   profile: 'R' | 'W',
+  awaited: boolean,
   count: number,
   ms: number | 'never',
   script = STUBBORN,
 ): { child: ChildProcess; dispatch: string } {
-  const spec = world.spec(profile, { gateway: { dir: world.gateway, port: PORT } });
+  const spec = world.spec(profile, { gateway: { dir: world.gateway, port: PORT, awaited } });
   const file = path.join(world.root, `${spec.dispatch}.json`);
   fs.writeFileSync(file, JSON.stringify(spec));
   const args = [path.join(import.meta.dirname, 'parent.ts'), file, String(count), String(ms), script];
@@ -41,10 +49,10 @@ async function left(dispatch: string): Promise<string[]> {
   return markedProcesses(dispatch).map((pid) => fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').slice(0, 80));
 }
 
-it.each(['R', 'W'] as const)(
-  '24 sandboxes of profile %s whose parent is killed within 8 ms leave nothing',
-  async (profile) => {
-    const rounds = [0, 1, 3, 8].map((ms) => ({ ms, ...parent(profile, 6, ms) }));
+it.each(EVERY)(
+  '24 sandboxes of profile %s (gateway awaited: %s) whose parent is killed within 8 ms leave nothing',
+  async (profile, awaited) => {
+    const rounds = [0, 1, 3, 8].map((ms) => ({ ms, ...parent(profile, awaited, 6, ms) }));
     for (const { child, dispatch, ms } of rounds) {
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
       expect(child.signalCode).toBe('SIGKILL');
@@ -53,19 +61,23 @@ it.each(['R', 'W'] as const)(
   },
 );
 
-it.each(['R', 'W'] as const)('a running sandbox of profile %s goes with its parent', async (profile) => {
-  const { child, dispatch } = parent(profile, 1, 'never');
-  await once(child.stdout as NodeJS.ReadableStream, 'data');
-  expect(markedProcesses(dispatch).length).toBeGreaterThan(0);
-  child.kill('SIGKILL');
-  expect(await left(dispatch)).toEqual([]);
-});
+it.each(EVERY)(
+  'a running sandbox of profile %s (gateway awaited: %s) goes with its parent',
+  async (profile, awaited) => {
+    const { child, dispatch } = parent(profile, awaited, 1, 'never');
+    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    expect(markedProcesses(dispatch).length).toBeGreaterThan(0);
+    child.kill('SIGKILL');
+    expect(await left(dispatch)).toEqual([]);
+  },
+);
 
 it.each(['R', 'W'] as const)(
   'it goes in profile %s too when the agent has killed the reader of the life-line',
   async (profile) => {
     const { child, dispatch } = parent(
       profile,
+      false,
       1,
       'never',
       `pkill -KILL -f ^pancode-lifeline; while pgrep -f ^pancode-lifeline >/dev/null; do :; done; ${STUBBORN}`,
