@@ -212,7 +212,12 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       fs.mkdirSync(path.dirname(places.dir), { recursive: true, mode: 0o700 });
       // One that is there already is the last that is left of a dispatch.
       fs.mkdirSync(places.dir, { mode: 0o700 });
-      return freeSlots() > queue.length ? spawnShim(parts.shim, parts.state, id, places) : null;
+      if (freeSlots() <= queue.length) return null;
+      try {
+        return spawnShim(parts.shim, parts.state, id, places);
+      } catch {
+        return null; // what stands in the way is told when it is tried again, at the begin
+      }
     },
     withdraw(id, shim) {
       shim?.dismiss();
