@@ -1,10 +1,10 @@
 /** The command line's way to the daemon: HTTP over its unix socket, started on demand, streams that survive its death. */
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import type http from 'node:http';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { statePlaces } from '../core/places.ts';
-import { requestInDirectory } from '../drivers/socket.ts';
+import { SOCKET_NAME, statePlaces } from '../core/places.ts';
 import { type ErrorBody, EXIT, PanError } from '../protocol/error.ts';
 import type { JournalEvent, SettledEvent } from '../protocol/event.ts';
 import type { Receipt } from '../protocol/receipt.ts';
@@ -12,8 +12,8 @@ import { bundleDir } from './assets.ts';
 import type { Environment } from './environment.ts';
 import { VERSION } from './version.ts';
 
-/** How long a daemon may take until it serves, ms; another one may have to end first. */
-const START_MS = 20_000;
+/** How long a daemon may take until it serves, s; another one may have to end first. */
+const START_SECONDS = 20;
 
 export interface Client {
   /** One request; the daemon is started when it is not running. Throws the PanError the daemon answered. */
@@ -59,7 +59,7 @@ export function sendIfRunning(
   target: string,
 ): Promise<http.IncomingMessage> | null {
   const { daemonDir } = statePlaces(environment.roots.state);
-  return fs.existsSync(path.join(daemonDir, 'sock')) ? send(daemonDir, method, target, undefined) : null;
+  return fs.existsSync(path.join(daemonDir, SOCKET_NAME)) ? send(daemonDir, method, target, undefined) : null;
 }
 
 export function isAbsent(error: unknown): boolean {
@@ -70,7 +70,10 @@ async function reach(
   environment: Environment,
   attempt: () => Promise<http.IncomingMessage>,
 ): Promise<http.IncomingMessage> {
-  const deadline = performance.now() + START_MS;
+  const { daemonDir, daemonLog } = statePlaces(environment.roots.state);
+  const deadline = process.uptime() + START_SECONDS; // reading `performance` loads a module for 2 ms
+  // Without a socket nobody serves. What a request needs is loaded while the daemon starts.
+  if (!fs.existsSync(path.join(daemonDir, SOCKET_NAME))) await Promise.all([startDaemon(environment), loadSocket()]);
   for (;;) {
     try {
       const response = await attempt();
@@ -78,18 +81,12 @@ async function reach(
       if (version === VERSION) return response;
       // A daemon of another version is replaced; its dispatches go on and the new one takes them over.
       response.resume();
-      await drain(await send(statePlaces(environment.roots.state).daemonDir, 'POST', '/v1/stop', {}));
+      await drain(await send(daemonDir, 'POST', '/v1/stop', {}));
       await delay(50);
     } catch (error) {
       if (!isAbsent(error)) throw error;
-      if (performance.now() > deadline)
-        throw new PanError(
-          'no-daemon',
-          'The daemon does not stay up.',
-          `Read ${statePlaces(environment.roots.state).daemonLog}.`,
-          EXIT.failed,
-          error,
-        );
+      if (process.uptime() > deadline)
+        throw new PanError('no-daemon', 'The daemon does not stay up.', `Read ${daemonLog}.`, EXIT.failed, error);
       await startDaemon(environment);
     }
   }
@@ -99,7 +96,6 @@ async function reach(
 export async function startDaemon(environment: Environment): Promise<void> {
   const places = statePlaces(environment.roots.state);
   fs.mkdirSync(places.daemonDir, { recursive: true, mode: 0o700 });
-  const { spawn } = await import('node:child_process');
   const log = fs.openSync(places.daemonLog, 'a', 0o600);
   const child = spawn(process.execPath, [path.join(bundleDir(), 'daemon.js')], {
     detached: true,
@@ -131,7 +127,10 @@ function brokenDaemon(log: string): PanError {
   );
 }
 
-function send(daemonDir: string, method: string, target: string, body: unknown): Promise<http.IncomingMessage> {
+const loadSocket = () => import('../drivers/socket.ts');
+
+async function send(daemonDir: string, method: string, target: string, body: unknown): Promise<http.IncomingMessage> {
+  const { requestInDirectory } = await loadSocket();
   return new Promise((resolve, reject) => {
     // A directory that is not there makes this throw, which rejects: nobody has started a daemon yet.
     const request = requestInDirectory(

@@ -4,6 +4,11 @@ import { statePlaces } from '../../core/places.ts';
 import { isAbsent, sendIfRunning } from '../client.ts';
 import type { CommandContext } from '../command.ts';
 
+interface Hello {
+  pid: number;
+  version: string;
+}
+
 interface Status {
   running: boolean;
   pid: number | null;
@@ -15,11 +20,11 @@ export function register(program: Command, context: CommandContext): void {
   const daemon = program
     .command('daemon')
     .description('the process that owns fleet, queue and ledger; started on demand');
-  const status = async (): Promise<Status> => {
+  const statusOf = (hello: Hello | null): Status => {
     const socket = `${statePlaces(context.environment.roots.state).daemonDir}/sock`;
-    const hello = await ask<{ pid: number; version: string }>(context, 'GET', '/v1/hello');
     return { running: hello !== null, pid: hello?.pid ?? null, socket, version: hello?.version ?? null };
   };
+  const status = async () => statusOf(await ask<Hello>(context, 'GET', '/v1/hello'));
   const text = (now: Status) =>
     now.running
       ? `The daemon runs (pid ${now.pid}, version ${now.version}).`
@@ -28,8 +33,7 @@ export function register(program: Command, context: CommandContext): void {
     .command('start')
     .description('start it now')
     .action(async () => {
-      await context.client.call('GET', '/v1/hello');
-      const now = await status();
+      const now = statusOf(await context.client.call<Hello>('GET', '/v1/hello'));
       context.output().document(now, () => text(now));
     });
   daemon

@@ -61,9 +61,13 @@ async function main(): Promise<void> {
   setInterval(() => {
     if (inode() !== own) void stop();
   }, LOOK_MS).unref();
-  process.stdout.write('ready\n');
-  // The client that started us closes its end; what is written later goes to the log.
-  process.stdout.on('error', () => {});
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
+  try {
+    fs.writeSync(1, 'ready\n');
+  } catch (error) {
+    log(`the client that started us is gone: ${String(error)}`);
+  }
 
   async function stop(): Promise<void> {
     log('stopping');
@@ -73,8 +77,6 @@ async function main(): Promise<void> {
     lock?.release();
     process.exit(0);
   }
-  process.on('SIGTERM', () => void stop());
-  process.on('SIGINT', () => void stop());
 }
 
 main().catch((error: unknown) => {

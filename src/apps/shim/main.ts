@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
+import * as z from 'zod';
 import { startRun, writeResult } from '../../control/run.ts';
 import { dispatchPlaces } from '../../core/places.ts';
 import { takeLock } from '../../drivers/lock.ts';
@@ -20,6 +21,9 @@ async function main(): Promise<void> {
   const [state, id] = process.argv.slice(2);
   if (!state || !id) throw new Error('usage: shim STATE ID');
   const places = dispatchPlaces(state, id);
+  // While the dispatch is being admitted there is time: zod builds a schema when it first checks something, and compiles it unless told not to.
+  z.config({ jitless: true });
+  Job.safeParse({ prompt: {} });
   // Started while the dispatch is being admitted. Nothing comes where it is refused, or where the daemon dies: a later one starts a new shim.
   const given = fs.readFileSync(0, 'utf8');
   if (given === '') process.exit(0);
