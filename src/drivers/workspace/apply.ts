@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { EXIT, PanError } from '../../protocol/error.ts';
 import { dropJournal, freshJournal, type Plan, readJournal, writePlan } from './apply-journal.ts';
-import { commitOf } from './diff.ts';
+import { commitsOf } from './diff.ts';
 import type { DiskState } from './disk-state.ts';
 import { type GitHost, git } from './git.ts';
 import type { Project } from './inspect.ts';
@@ -13,6 +13,7 @@ import { conflict, prepare, type Wanted } from './prepare.ts';
 import { rankChanges } from './ranks.ts';
 import { appliedRef } from './refs.ts';
 import { asConflict, type OnStep, perform, rollBack } from './replace.ts';
+import { together } from './several.ts';
 import { type TreeChange, treeChanges } from './tree-changes.ts';
 import { setsAttributes, writeForm } from './written-form.ts';
 
@@ -41,10 +42,7 @@ export interface ApplyOptions {
  */
 export async function applyChanges(project: Project, host: GitHost, options: ApplyOptions): Promise<ApplyOutcome> {
   const { journalDir } = options;
-  const [base, result] = await Promise.all([
-    commitOf(project, host, options.base),
-    commitOf(project, host, options.result),
-  ]);
+  const [base, result] = await commitsOf(project, host, options.base, options.result);
   const what = { base, result, only: options.only?.toSorted() ?? null };
   await recoverApply(journalDir, host);
   const earlier = readJournal(journalDir);
@@ -117,7 +115,10 @@ async function planned(
   const scratch = path.join(options.journalDir, 'new', 'scratch');
   const staged = path.join(options.journalDir, 'new', 'files');
   fs.mkdirSync(scratch, { recursive: true, mode: 0o700 });
-  const theirs = await chosenTree(project, host, path.join(scratch, 'theirs'), what.base, chosen);
+  const theirs =
+    what.only === null
+      ? `${what.result}^{tree}`
+      : await chosenTree(project, host, path.join(scratch, 'theirs'), what.base, chosen);
   const known = chosen.filter((change) => change.old !== null).map((change) => change.name);
   const now = await treeNow(project, host, scratch, known);
   const merged = await mergeTrees(project, host, { base: what.base, ours: now.tree, theirs });
@@ -133,8 +134,10 @@ async function planned(
     restore: [],
   });
   step('prepared');
-  await refuseChanged(project, host, now, changes);
-  const applied = await commitTree(project, host, merged.tree, merged.ours);
+  const [applied] = await together([
+    commitTree(project, host, merged.tree, merged.ours),
+    refuseChanged(project, host, now, changes),
+  ]);
   await git(host, ['update-ref', appliedRef(options.id), applied], { cwd: project.root });
   const { sources, ...places } = prepared;
   const plan: Plan = { schema: 1, id: options.id, undoes: null, root: project.root, what, ...places };

@@ -6,7 +6,6 @@ import { userExcludes } from './excludes.ts';
 import { type GitHost, git } from './git.ts';
 import type { Project } from './inspect.ts';
 import { quoteForGit } from './quote.ts';
-import { together } from './several.ts';
 import { copyIndex, RECORD_IDENTITY } from './snapshot.ts';
 
 export interface CopyPlace {
@@ -19,18 +18,14 @@ export interface CopyPlace {
 /**
  * Makes the copy an agent works in. Its files are what any fresh clone has: attributes of the tree count, filter drivers and line ends of
  * the user's configuration do not, so that what is harvested is exactly what the agent wrote; apply brings the user's own form back.
- * Two git processes, both at once.
+ * One git process.
  */
 export async function createCopy(
   project: Project,
   host: GitHost,
   options: CopyPlace & { id: string; commit: string },
 ): Promise<void> {
-  const [excludes] = await together([
-    userExcludes(project, host),
-    checkOut(project, host, options.commit, options),
-  ]);
-  fs.writeFileSync(path.join(options.dir, '.git', 'info', 'exclude'), excludes);
+  await checkOut(project, host, options.commit, options, userExcludes(project));
   copyIndex(path.join(options.dir, '.git', 'index'), pristineIndex(options.dir));
 }
 
@@ -42,7 +37,7 @@ export async function checkoutAt(
   dir: string,
   place: { unsandboxed?: boolean } = {},
 ): Promise<void> {
-  await checkOut(project, host, commit, { ...place, dir });
+  await checkOut(project, host, commit, { ...place, dir }, '');
 }
 
 /** The index as it was before the agent started, kept beside the copy where no agent reaches it: what is unchanged since is not read again. */
@@ -67,11 +62,17 @@ export const PLAIN_FILES = [
 /** No configuration but what we pass: filters and drivers of the user are not run on a copy. */
 export const NO_USER_CONFIG = { GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_ATTR_NOSYSTEM: '1' };
 
-async function checkOut(project: Project, host: GitHost, commit: string, place: CopyPlace): Promise<void> {
+async function checkOut(
+  project: Project,
+  host: GitHost,
+  commit: string,
+  place: CopyPlace,
+  excludes: string,
+): Promise<void> {
   const { dir } = place;
   fs.mkdirSync(dir, { mode: 0o700 });
   const gitDir = path.join(dir, '.git');
-  writeGitDirectory(project, gitDir, { HEAD: `${commit}\n`, config: configText(project) });
+  writeGitDirectory(project, gitDir, { HEAD: `${commit}\n`, config: configText(project), 'info/exclude': excludes });
   const alternates = path.join(gitDir, 'objects', 'info', 'alternates');
   fs.writeFileSync(alternates, objectList(project.objectDirs));
   // Large trees are written by all cores at once.

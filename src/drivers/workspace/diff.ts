@@ -7,7 +7,7 @@ import type { ChangedFile } from '../../protocol/receipt.ts';
 import { type GitHost, git, splitNul, tryGit } from './git.ts';
 import type { Project } from './inspect.ts';
 import { type RankedChange, rankChanges } from './ranks.ts';
-import { plain, treeChanges } from './tree-changes.ts';
+import { plain, treeChangesWith } from './tree-changes.ts';
 
 export interface FoundChanges {
   files: ChangedFile[];
@@ -39,15 +39,18 @@ const PATCH_FLAGS = [
 
 /** `base` and `result` are commits, or names of refs. Throws PanError when one of them is not in the repository any more. */
 export async function changesOf(project: Project, host: GitHost, base: string, result: string): Promise<FoundChanges> {
-  const [from, to] = await Promise.all([commitOf(project, host, base), commitOf(project, host, result)]);
-  const compare = (flags: string[]) => git(host, ['--bare', 'diff-tree', '-r', ...flags, from, to], plain(project));
-  const [changes, counted, patch] = await Promise.all([
-    treeChanges(project, host, from, to),
-    compare(['-z', '--numstat', '--no-renames']),
-    compare(['-p', ...PATCH_FLAGS]),
-  ]);
+  const named = [base, result].every((name) => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name));
+  const [from, to] = named ? [base, result] : await commitsOf(project, host, base, result);
+  const [{ changes, rest }, patch] = await Promise.all([
+    treeChangesWith(project, host, ['--numstat'], from, to),
+    git(host, ['--bare', 'diff-tree', '-r', '-p', ...PATCH_FLAGS, from, to], plain(project)),
+  ]).catch(async (error: unknown) => {
+    // A commit that is missing is the better reason.
+    await commitsOf(project, host, from, to);
+    throw error;
+  });
   const ranked = await rankChanges(project, host, changes, to);
-  const lines = lineCounts(counted);
+  const lines = lineCounts(rest);
   const files = ranked.map(({ change, path, rank }) => ({
     path,
     ...(lines.get(change.name) ?? UNCOUNTED),
@@ -67,6 +70,20 @@ export async function changesOf(project: Project, host: GitHost, base: string, r
   };
 }
 
+/** As `commitOf`, for two at once; which one is missing is asked only where one is. */
+export async function commitsOf(
+  project: Project,
+  host: GitHost,
+  base: string,
+  result: string,
+): Promise<[string, string]> {
+  const names = [`${base}^{commit}`, `${result}^{commit}`];
+  const asked = await tryGit(host, ['rev-parse', '--revs-only', '--end-of-options', ...names], { cwd: project.root });
+  const ids = asked.stdout.toString('utf8').trim().split('\n');
+  if (asked.code === 0 && ids.length === 2) return ids as [string, string];
+  return Promise.all([commitOf(project, host, base), commitOf(project, host, result)]);
+}
+
 /** The commit a ref or an id names. */
 export async function commitOf(project: Project, host: GitHost, name: string): Promise<string> {
   const asked = await tryGit(host, ['rev-parse', '-q', '--verify', '--end-of-options', `${name}^{commit}`], {
@@ -84,9 +101,9 @@ export async function commitOf(project: Project, host: GitHost, name: string): P
 const UNCOUNTED = { added: null, deleted: null };
 
 /** Lines per name; null for binary content. */
-function lineCounts(numstat: Buffer): Map<string, { added: number | null; deleted: number | null }> {
+function lineCounts(numstat: string[]): Map<string, { added: number | null; deleted: number | null }> {
   return new Map(
-    splitNul(numstat, 'latin1').map((entry) => {
+    numstat.map((entry) => {
       const [added, deleted, ...name] = entry.split('\t') as [string, string, ...string[]];
       return [name.join('\t'), added === '-' ? UNCOUNTED : { added: Number(added), deleted: Number(deleted) }];
     }),

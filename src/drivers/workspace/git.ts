@@ -1,6 +1,7 @@
 /** The one place that runs git on the host. Hooks, fsmonitor, gc, maintenance and optional locks are off in every call (safety-design §6). */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
 import { EXIT, PanError } from '../../protocol/error.ts';
 
 /** The user's HOME (for their git configuration) and PATH (for their git and filters). */
@@ -49,7 +50,8 @@ const HOST_FLAGS = [
  */
 export function tryGit(host: GitHost, args: string[], options: GitOptions): Promise<GitAnswer> {
   return new Promise((resolve, reject) => {
-    const stdin = options.inputFile === undefined ? kindOfInput(options) : fs.openSync(options.inputFile);
+    const file = options.inputFile === undefined ? null : fs.openSync(options.inputFile, 'r');
+    const stdin = file ?? (options.input === undefined ? 'ignore' : 'pipe');
     const child = spawn('git', [...HOST_FLAGS, ...(options.config ?? []).flatMap((flag) => ['-c', flag]), ...args], {
       cwd: options.cwd,
       env: {
@@ -63,8 +65,8 @@ export function tryGit(host: GitHost, args: string[], options: GitOptions): Prom
         ...options.env,
       },
       stdio: [stdin, 'pipe', 'pipe'],
-    });
-    if (typeof stdin === 'number') fs.closeSync(stdin);
+    }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
+    if (file !== null) fs.closeSync(file);
     const out: Buffer[] = [];
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));

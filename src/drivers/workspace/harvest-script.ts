@@ -1,12 +1,15 @@
+export const RESULT_MESSAGE = 'pancode: result';
+
 /**
  * What runs inside the harvest sandbox: git with a directory of ours reads what the agent left behind. Nothing of the copy's own git
  * directory is read as configuration; from it come only candidate commit ids, by grep, and objects, by id, for a pack of their own.
- * $1 git, $2 the tree, $3 the output directory, $4 base, $5 the copy's object directory (quoted), $6 length of an id.
+ * $1 git, $2 the tree, $3 the output directory, $4 base, $5 the copy's object directory (quoted), $6 length of an id,
+ * $7 date of the commit.
  */
 export const HARVEST_SCRIPT = `
 set -u
 umask 077
-git=$1 tree=$2 out=$3 base=$4 theirs=$5 length=$6
+git=$1 tree=$2 out=$3 base=$4 theirs=$5 length=$6 date=$7
 export GIT_DIR="$out/git" GIT_WORK_TREE="$tree" GIT_INDEX_FILE="$out/git/index"
 export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1 GIT_NO_LAZY_FETCH=1 LC_ALL=C
 cd "$tree" && [ -d "$GIT_DIR" ] || { echo "the harvest sandbox lacks its directories" >&2; exit 90; }
@@ -25,12 +28,7 @@ stage() {
   "$git" update-index -q --refresh --force-write-index --add --remove --replace -z --stdin < "$out/added" 2>> "$out/errors" || return 1
   touch -t 203601010000 "$GIT_INDEX_FILE" || return 1
   "$git" add -u --ignore-errors -- . 2>> "$out/errors"; added=$?
-  # A tracked path that became a repository, and what could not be read, stays as it was and is reported.
-  "$git" ls-files -s -z | sed -zn 's/^160000 [^\\t]*\\t//p' > "$out/links"
-  if [ -s "$out/links" ]; then
-    "$git" update-index --force-remove -z --stdin < "$out/links" || return 1
-    cat "$out/links" >> "$out/embedded"
-  fi
+  # What could not be read stays as it was and is reported.
   : > "$out/unread"
   [ $added -eq 0 ] || "$git" diff-files --name-only -z --ignore-submodules=all > "$out/unread"
   # Names git refuses to store, such as a variant of .git.
@@ -74,14 +72,21 @@ if ! stage; then
 fi
 "$git" ls-files -o -i -z --exclude-standard --directory --no-empty-directory > "$out/ignored" 2>> "$out/errors" &
 
+"$git" ls-files -s -z | sed -zn 's/^160000 [^\\t]*\\t//p' > "$out/links" &
+looked=$!
 written=$("$git" write-tree) || end 92
-wait $asked && read -r base_tree < "$out/base" || end 92
-if [ "$written" = "$base_tree" ]; then
-  printf '%s\\n' "$written" > "$out/tree"
-else
-  commit=$("$git" commit-tree "$written" -p "$base" -m "pancode: result") || end 93
-  printf '%s\\n^%s\\n' "$commit" "$base" | "$git" pack-objects -q --revs --thin --stdout > "$out/result.pack" || end 94
-  printf '%s\\n%s\\n' "$written" "$commit" > "$out/tree"
+wait $looked || end 92
+if [ -s "$out/links" ]; then
+  # Tracked paths that became repositories: reported, never entered.
+  cat "$out/links" >> "$out/embedded"
+  "$git" update-index --force-remove -z --stdin < "$out/links" && written=$("$git" write-tree) || end 92
 fi
+wait $asked && read -r base_tree < "$out/base" || end 92
+if [ "$written" != "$base_tree" ]; then
+  export GIT_AUTHOR_DATE="$date" GIT_COMMITTER_DATE="$date"
+  commit=$("$git" commit-tree "$written" -p "$base" -m "${RESULT_MESSAGE}") || end 93
+  printf '%s\\n^%s\\n' "$commit" "$base" | "$git" pack-objects -q --revs --thin --stdout > "$out/result.pack" || end 94
+fi
+printf '%s\\n' "$written" > "$out/tree" || end 95
 end 0
 `;

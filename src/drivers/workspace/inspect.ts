@@ -3,8 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { EXIT, PanError } from '../../protocol/error.ts';
 import { type GitHost, git, lastLine, splitNul, tryGit } from './git.ts';
-import { textOf } from './names.ts';
+import { type Name, textOf } from './names.ts';
 import { unquoteFromGit } from './quote.ts';
+import { together } from './several.ts';
 
 export interface Project {
   /** Real path of the work tree's top. */
@@ -22,18 +23,20 @@ export interface Project {
   head: string | null;
   /** Name and e-mail of the user's git configuration; null where one of them is missing. */
   identity: { name: string; email: string } | null;
+  /** The file of the user's own ignore patterns, `core.excludesFile`; it need not exist. */
+  excludesFile: string;
 }
 
 /** Unknown options are echoed by `git rev-parse`, so that one call can answer with paths that hold newlines. */
 const SEPARATOR = '--pancode-next';
 const ASKED_CONFIG =
-  '^(user\\.(name|email)|core\\.sparsecheckout|extensions\\.(partialclone|objectformat)|remote\\..*\\.promisor)$';
+  '^(user\\.(name|email)|core\\.(sparsecheckout|excludesfile)|extensions\\.partialclone|remote\\..*\\.promisor)$';
 
 /**
  * Throws PanError (exit 2) for a place that is no project. `stateDir` is given at admission: the project must not overlap PanCode's own
  * state, git must be new enough, and shapes of a repository that are not handled yet are refused, with repositories inside it. Later
  * looks, at harvest or apply, do not: the work of a dispatch must not be lost because the user is in the middle of a merge by then.
- * Three git processes, six at admission, all but the first at once.
+ * Two git processes at once; at admission two more after them, at once too.
  */
 export async function inspectProject(
   cwd: string,
@@ -42,16 +45,16 @@ export async function inspectProject(
 ): Promise<Project> {
   const real = realDirectory(cwd);
   refusePlaces(real, host.home, admission.stateDir);
-  const place = await locate(real, host);
-  refusePlaces(place.root, host.home, admission.stateDir);
-  const at = { cwd: place.root };
-  const [config, head] = await Promise.all([
-    tryGit(host, ['config', '-z', '--get-regexp', ASKED_CONFIG], at),
-    tryGit(host, ['rev-parse', '-q', '--verify', 'HEAD^{commit}'], at),
-    admission.stateDir === undefined ? null : refuseShapes(place.root, host),
+  const [place, config] = await together([
+    locate(real, host),
+    tryGit(host, ['config', '-z', '--get-regexp', ASKED_CONFIG], { cwd: real }),
   ]);
+  refusePlaces(place.root, host.home, admission.stateDir);
   const values = configValues(config.stdout);
-  if (admission.stateDir !== undefined) refuseKinds(place.root, values);
+  if (admission.stateDir !== undefined) {
+    await refuseShapes(place.root, host);
+    refuseKinds(place.root, values);
+  }
   try {
     fs.accessSync(place.commonDir, fs.constants.W_OK);
   } catch (cause) {
@@ -67,28 +70,47 @@ export async function inspectProject(
   return {
     ...place,
     cwd: real,
-    objectFormat: values.get('extensions.objectformat') === 'sha256' ? 'sha256' : 'sha1',
-    head: head.code === 0 ? head.stdout.toString('utf8').trim() : null,
     identity: name && email ? { name, email } : null,
+    excludesFile: await excludesFile(place.root, host, values.get('core.excludesfile')),
   };
 }
 
-/**
- * Names of the untracked files that git does not ignore, as latin1 so that every byte survives. Throws PanError where one of them is a
- * whole repository. `env` may name another index.
- */
-export async function untrackedFiles(root: string, host: GitHost, env: Record<string, string> = {}): Promise<string[]> {
-  const names = splitNul(await git(host, ['ls-files', '-o', '-z', '--exclude-standard'], { cwd: root, env }), 'latin1');
-  const nested = names.find((name) => name.endsWith('/'));
-  if (nested === undefined) return names;
-  throw refused(
-    'nested-repository',
-    `${path.join(root, textOf(nested))} is a repository inside this one, which is not handled yet.`,
-    'Ignore it (.gitignore), move it away, or run the dispatch inside it.',
-  );
+/** An entry of an index: its tag as `git ls-files -v` prints it (S = skip-worktree, lower case = assume-unchanged). */
+export interface IndexEntry {
+  tag: string;
+  name: Name;
 }
 
-type Place = Pick<Project, 'root' | 'gitDir' | 'commonDir' | 'objectDirs' | 'shallow'>;
+/**
+ * What is in an index, and with `untracked` the files beside it that git does not ignore. `env` may name another index. Throws PanError
+ * where that is not handled: unmerged files, submodules, repositories inside.
+ */
+export async function listFiles(
+  root: string,
+  host: GitHost,
+  options: { untracked?: boolean; env?: Record<string, string> } = {},
+): Promise<{ entries: IndexEntry[]; untracked: Name[] }> {
+  const others = options.untracked === false ? [] : ['-o', '--exclude-standard'];
+  const out = await git(host, ['ls-files', '-v', '-s', ...others, '-z'], { cwd: root, env: options.env ?? {} });
+  const lines = splitNul(out, 'latin1');
+  const untracked = lines.filter((line) => line.startsWith('? ')).map((line) => line.slice(2));
+  const staged = lines.filter((line) => !line.startsWith('? '));
+  refuseEntries(
+    root,
+    staged.map((line) => line.slice(2)),
+  );
+  const nested = untracked.find((name) => name.endsWith('/'));
+  if (nested !== undefined)
+    throw refused(
+      'nested-repository',
+      `${path.join(root, textOf(nested))} is a repository inside this one, which is not handled yet.`,
+      'Ignore it (.gitignore), move it away, or run the dispatch inside it.',
+    );
+  const entries = staged.map((line) => ({ tag: line[0] as string, name: line.slice(line.indexOf('\t') + 1) }));
+  return { entries, untracked };
+}
+
+type Place = Omit<Project, 'cwd' | 'identity' | 'excludesFile'>;
 
 async function locate(real: string, host: GitHost): Promise<Place> {
   const next = ['--show-toplevel', '--absolute-git-dir', '--git-common-dir'].flatMap((question) => [
@@ -96,14 +118,18 @@ async function locate(real: string, host: GitHost): Promise<Place> {
     question,
   ]);
   const objects = [SEPARATOR, '--git-path', 'objects', SEPARATOR, '--is-shallow-repository'];
+  const rest = [SEPARATOR, '--show-object-format', SEPARATOR, 'HEAD^{commit}'];
   const asked = await tryGit(
     host,
-    ['rev-parse', '--path-format=absolute', '--is-inside-work-tree', ...next, ...objects],
+    ['rev-parse', '--path-format=absolute', '--is-inside-work-tree', ...next, ...objects, ...rest],
     { cwd: real },
   );
-  if (asked.code !== 0) throw notARepository(real, asked.stderr);
   const answers = asked.stdout.toString('utf8').replace(/\n$/, '').split(`\n${SEPARATOR}\n`);
-  const [inside, top, gitDir, commonDir, objectDir, shallow] = answers as [
+  // Where HEAD is no commit git ends with an error, but the other questions are answered by then.
+  if (answers.length < 8) throw notARepository(real, asked.stderr);
+  const [inside, top, gitDir, commonDir, objectDir, shallow, format, head] = answers as [
+    string,
+    string,
     string,
     string,
     string,
@@ -118,7 +144,18 @@ async function locate(real: string, host: GitHost): Promise<Place> {
     commonDir: fs.realpathSync(commonDir),
     objectDirs: objectDirectories(objectDir),
     shallow: shallow === 'true',
+    objectFormat: format === 'sha256' ? 'sha256' : 'sha1',
+    head: /^[0-9a-f]+$/.test(head) ? head : null,
   };
+}
+
+/** git itself is asked where the path has one of git's own forms (`~user/`, `%(prefix)/`). */
+async function excludesFile(root: string, host: GitHost, named: string | undefined): Promise<string> {
+  if (named === undefined) return path.join(host.home, '.config', 'git', 'ignore');
+  if (named.startsWith('~/')) return path.join(host.home, named.slice(2));
+  if (!/^[~%:]/.test(named)) return path.resolve(root, named);
+  const asked = await git(host, ['config', '--type=path', '-z', '--get', 'core.excludesFile'], { cwd: root });
+  return path.resolve(root, asked.toString('utf8').replace(/\0$/, ''));
 }
 
 function realDirectory(cwd: string): string {
@@ -173,12 +210,7 @@ function configValues(bytes: Buffer): Map<string, string> {
 }
 
 async function refuseShapes(root: string, host: GitHost): Promise<void> {
-  const [staged] = await Promise.all([
-    git(host, ['ls-files', '-s', '-z'], { cwd: root }),
-    refuseOldGit(host, root),
-    untrackedFiles(root, host),
-  ]);
-  refuseEntries(root, splitNul(staged, 'latin1'));
+  await together([refuseOldGit(host, root), listFiles(root, host)]);
 }
 
 function refuseKinds(root: string, config: Map<string, string>): void {
@@ -202,7 +234,7 @@ function refuseKinds(root: string, config: Map<string, string>): void {
 }
 
 /** `staged`: entries of an index as `git ls-files -s` prints them, in latin1. Throws PanError for submodules and unmerged files. */
-export function refuseEntries(root: string, staged: string[]): void {
+function refuseEntries(root: string, staged: string[]): void {
   const name = (entry: string) => textOf(entry.slice(entry.indexOf('\t') + 1));
   const link = staged.find((entry) => entry.startsWith('160000 '));
   if (link)

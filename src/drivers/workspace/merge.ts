@@ -1,26 +1,18 @@
 /** Merges trees without touching a working tree, and builds the trees that are merged. */
 import fs from 'node:fs';
 import { type GitHost, type GitOptions, git, gitLine, lastLine, splitNul, tryGit } from './git.ts';
-import type { Project } from './inspect.ts';
+import { type IndexEntry, listFiles, type Project } from './inspect.ts';
 import { type Name, onDisk } from './names.ts';
 import { parentFault } from './prepare.ts';
 import { together } from './several.ts';
-import {
-  type IndexEntry,
-  indexCopy,
-  indexEntries,
-  isOverlooked,
-  RECORD_IDENTITY,
-  takeTracked,
-  takeUntracked,
-} from './snapshot.ts';
+import { indexCopy, isOverlooked, RECORD_IDENTITY, takeTracked, takeUntracked } from './snapshot.ts';
 import type { Blob, TreeChange } from './tree-changes.ts';
 
 export type Merged = { tree: string; ours: string } | { conflicts: Name[] };
 
 /**
- * By git's own rules, merge drivers of the user's configuration included. `base` is a commit, the others are trees; `ours` comes back as
- * a commit on the base.
+ * By git's own rules, merge drivers of the user's configuration included. `base` is a commit, the others are trees (as git names one);
+ * `ours` comes back as a commit on the base.
  */
 export async function mergeTrees(
   project: Project,
@@ -58,7 +50,10 @@ export interface TreeNow {
 /** Throws PanError for what git cannot read, and for unmerged files. The index file is in `scratchDir`, which is the caller's to remove. */
 export async function treeNow(project: Project, host: GitHost, scratchDir: string, names: Name[]): Promise<TreeNow> {
   const index = indexCopy(project, scratchDir);
-  const [entries] = await together([indexEntries(project, host), takeTracked(project, host, index)]);
+  const [{ entries }] = await together([
+    listFiles(project.root, host, { untracked: false }),
+    takeTracked(project, host, index),
+  ]);
   const tracked = new Set(entries.map((entry) => entry.name));
   await takeUntracked(
     project,

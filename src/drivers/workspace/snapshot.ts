@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { PanError } from '../../protocol/error.ts';
 import { type GitHost, git, gitLine, splitNul, tryGit } from './git.ts';
-import { type Project, refuseEntries, untrackedFiles } from './inspect.ts';
+import { type IndexEntry, listFiles, type Project } from './inspect.ts';
 import { type Name, nameList, onDisk, textOf } from './names.ts';
 import { baseRef } from './refs.ts';
 import { together } from './several.ts';
@@ -40,8 +40,8 @@ export const RECORD_IDENTITY = {
 
 /**
  * Takes the snapshot and holds it by `refs/pancode/<id>/base` before anything borrows its objects. Throws PanError for a revision that
- * is not there, for unmerged files and repositories inside, and for files that git cannot read. Seven git processes in a clean working
- * tree, the first four at once. Clean filters of the user's configuration run as they do in `git add`; nothing else of theirs does.
+ * is not there, for unmerged files and repositories inside, and for files that git cannot read. Six git processes in a clean working
+ * tree, the first three at once. Clean filters of the user's configuration run as they do in `git add`; nothing else of theirs does.
  */
 export async function takeSnapshot(project: Project, host: GitHost, options: SnapshotOptions): Promise<Snapshot> {
   const at = { cwd: project.root };
@@ -52,7 +52,7 @@ export async function takeSnapshot(project: Project, host: GitHost, options: Sna
   }
   const index = indexCopy(project, options.scratchDir);
   try {
-    const [head, omitted] = await together([headNow(project, host), takeWorkingTree(project, host, index, options)]);
+    const [omitted, head] = await together([takeWorkingTree(project, host, index, options), headNow(project, host)]);
     const tree = await gitLine(host, ['write-tree'], { ...at, env: { GIT_INDEX_FILE: index } });
     const parents = head ? ['-p', head.commit] : [];
     const commit = await gitLine(host, ['commit-tree', tree, ...parents, '-m', `pancode: snapshot for ${options.id}`], {
@@ -100,22 +100,6 @@ export async function takeUntracked(project: Project, host: GitHost, index: stri
   if (added.code !== 0) throw unreadable(project.root, added.stderr);
 }
 
-/** An entry of an index: its tag as `git ls-files -v` prints it (S = skip-worktree, lower case = assume-unchanged). */
-export interface IndexEntry {
-  tag: string;
-  name: Name;
-}
-
-/** What is in the user's own index. Throws PanError where that is not handled: unmerged files, submodules. */
-export async function indexEntries(project: Project, host: GitHost): Promise<IndexEntry[]> {
-  const lines = splitNul(await git(host, ['ls-files', '-v', '-s', '-z'], { cwd: project.root }), 'latin1');
-  refuseEntries(
-    project.root,
-    lines.map((line) => line.slice(2)),
-  );
-  return lines.map((line) => ({ tag: line[0] as string, name: line.slice(line.indexOf('\t') + 1) }));
-}
-
 /** Whether git was told to overlook what happens to the file. */
 export const isOverlooked = (entry: IndexEntry) => entry.tag !== entry.tag.toUpperCase() || entry.tag === 'S';
 
@@ -126,12 +110,14 @@ async function takeWorkingTree(
   index: string,
   limits: SnapshotLimits,
 ): Promise<string[]> {
-  const [entries, names] = await together([
-    indexEntries(project, host),
-    untrackedFiles(project.root, host, { GIT_INDEX_FILE: index }),
+  // Listed from a copy of its own: the other one is being rewritten, and in the user's own a file may have become tracked meanwhile.
+  const before = `${index}-before`;
+  copyIndex(index, before);
+  const [{ entries, untracked }] = await together([
+    listFiles(project.root, host, { env: { GIT_INDEX_FILE: before } }),
     takeTracked(project, host, index),
-  ]);
-  const { taken, omitted } = chooseUntracked(project.root, names, limits);
+  ]).finally(() => fs.rmSync(before, { force: true }));
+  const { taken, omitted } = chooseUntracked(project.root, untracked, limits);
   await takeUntracked(project, host, index, taken);
   const overlooked = await overlookedEdits(project, host, index, entries.filter(isOverlooked));
   return [...omitted, ...overlooked].map(textOf);
@@ -197,10 +183,10 @@ export function isSecretName(name: string): boolean {
 }
 
 async function headNow(project: Project, host: GitHost): Promise<{ commit: string; tree: string } | null> {
-  const asked = await tryGit(host, ['rev-parse', '-q', '--verify', 'HEAD^{commit}'], { cwd: project.root });
+  const asked = await tryGit(host, ['rev-parse', 'HEAD^{commit}', 'HEAD^{tree}'], { cwd: project.root });
   if (asked.code !== 0) return null;
-  const commit = asked.stdout.toString('utf8').trim();
-  return { commit, tree: await gitLine(host, ['rev-parse', `${commit}^{tree}`], { cwd: project.root }) };
+  const [commit, tree] = asked.stdout.toString('utf8').trim().split('\n') as [string, string];
+  return { commit, tree };
 }
 
 /** A branch, a tag or a commit that holds no submodules. */

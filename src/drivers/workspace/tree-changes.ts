@@ -20,16 +20,23 @@ export interface TreeChange {
 
 /** Every path that differs, sorted as git sorts; a rename is a removal and an addition. */
 export async function treeChanges(project: Project, host: GitHost, from: string, to: string): Promise<TreeChange[]> {
-  const fields = splitNul(
-    await git(
-      host,
-      ['--bare', 'diff-tree', '-r', '-z', '--raw', '--no-abbrev', '--no-renames', from, to],
-      plain(project),
-    ),
-    'latin1',
-  );
+  return (await treeChangesWith(project, host, [], from, to)).changes;
+}
+
+/** The same, and what `flags` make git print after it. */
+export async function treeChangesWith(
+  project: Project,
+  host: GitHost,
+  flags: string[],
+  from: string,
+  to: string,
+): Promise<{ changes: TreeChange[]; rest: string[] }> {
+  const asked = ['--bare', 'diff-tree', '-r', '-z', '--raw', ...flags, '--no-abbrev', '--no-renames', from, to];
+  const fields = splitNul(await git(host, asked, plain(project)), 'latin1');
   const changes: TreeChange[] = [];
-  for (let n = 0; n + 1 < fields.length; n += 2) {
+  let n = 0;
+  // Only descriptions of changes begin with a colon; counts follow them with a number or a dash.
+  for (; n + 1 < fields.length && fields[n]?.startsWith(':'); n += 2) {
     const [oldMode, newMode, oldId, newId] = (fields[n] as string).slice(1).split(' ') as [
       string,
       string,
@@ -38,7 +45,7 @@ export async function treeChanges(project: Project, host: GitHost, from: string,
     ];
     changes.push({ name: fields[n + 1] as string, old: blob(oldMode, oldId), new: blob(newMode, newId) });
   }
-  return changes;
+  return { changes, rest: fields.slice(n) };
 }
 
 /**

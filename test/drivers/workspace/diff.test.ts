@@ -121,6 +121,10 @@ describe('the patch', () => {
   test('a result that is gone is said to be gone', async () => {
     const repo = repository({ 'a.txt': 'a\n' });
     const project = await repo.project();
+    const head = repo.git('rev-parse', 'HEAD');
+    await expect(changesOf(project, repo.host, head, 'f'.repeat(head.length))).rejects.toMatchObject({
+      code: 'no-commit',
+    });
     await expect(changesOf(project, repo.host, 'HEAD', 'refs/pancode/NONE/result')).rejects.toMatchObject({
       code: 'no-commit',
       message: expect.stringContaining('refs/pancode/NONE/result'),

@@ -76,6 +76,8 @@ it('borrowed objects are found at their mounts, the work comes back, and nothing
     outDir: output,
     runInSandbox: (command) => run({ ...spec, profile: 'H', output }, command),
   });
+  // The new content, the two trees above it and the commit: nothing is written for what did not change, though it cannot be told by times.
+  expect(repository.gitIn(output, '--git-dir=git', 'count-objects').split(' ')[0]).toBe('4');
   expect(found).toMatchObject({ files: 1, embedded: ['inner/'], ignored: ['ignored/', 'inner/'] });
   expect(repository.git('show', 'refs/pancode/ID/result:src/a.ts')).toBe('by the agent');
   expect(found.commits.map((ref) => repository.git('show', `${ref}:committed.txt`))).toEqual(['committed']);

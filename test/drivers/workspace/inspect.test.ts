@@ -26,7 +26,17 @@ describe('a project', () => {
       shallow: false,
       head: repository.git('rev-parse', 'HEAD'),
       identity: { name: 'Ada Lovelace', email: 'ada@example.org' },
+      excludesFile: path.join(repository.host.home, '.config', 'git', 'ignore'),
     });
+  });
+
+  it('has a file of the user’s own ignore patterns, wherever git would find it', async () => {
+    const repository = smallRepository();
+    for (const named of ['~/a b', '/somewhere/else', 'in/the project', '~root/x', '%(prefix)/etc/x']) {
+      repository.git('config', 'core.excludesFile', named);
+      const asked = repository.git('config', '--type=path', '--get', 'core.excludesFile');
+      expect((await repository.project()).excludesFile).toBe(path.resolve(repository.root, asked));
+    }
   });
 
   it('is not changed by being looked at', async () => {
