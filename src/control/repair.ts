@@ -10,7 +10,7 @@ import { inspectProject } from '../drivers/workspace/inspect.ts';
 import { baseRef } from '../drivers/workspace/refs.ts';
 import type { Job, RunResult } from '../protocol/job.ts';
 import type { BoxParts } from './box.ts';
-import { harvestWork } from './run.ts';
+import { harvestWork } from './harvest.ts';
 
 /** Kills what is left, harvests, and gives the result a live shim would have written: `crashed`, or `lost` with where the work is. */
 export async function repair(
@@ -31,8 +31,7 @@ export async function repair(
       const project = await inspectProject(job.project.cwd, git);
       // A journal that lost its beginning does not name the snapshot; its ref does.
       const base = facts.snapshot?.commit ?? (await commitOf(project, git, baseRef(job.id)));
-      fs.rmSync(places.harvest, { recursive: true, force: true });
-      const work = await harvestWork(job, places, project, git, base, parts);
+      const work = await harvestWork({ job, places, project, git, base }, parts);
       resultCommit = work.commit;
       ignored = work.ignored;
     } catch (error) {

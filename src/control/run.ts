@@ -13,11 +13,9 @@ import { emptyResult } from '../core/run-result.ts';
 import { usageOf } from '../core/usage.ts';
 import { startGateway } from '../drivers/gateway/server.ts';
 import { readProcessIdentity } from '../drivers/sandbox/identity.ts';
-import type { SandboxSpec } from '../drivers/sandbox/spec.ts';
 import type { NewEvent } from '../drivers/store/journal.ts';
 import { createCopy } from '../drivers/workspace/copy.ts';
 import type { GitHost } from '../drivers/workspace/git.ts';
-import { harvest } from '../drivers/workspace/harvest.ts';
 import { inspectProject, type Project } from '../drivers/workspace/inspect.ts';
 import { takeSnapshot } from '../drivers/workspace/snapshot.ts';
 import { PanError } from '../protocol/error.ts';
@@ -27,6 +25,7 @@ import type { VerifyOutcome } from '../protocol/receipt.ts';
 import type { MeteredRequest } from '../protocol/usage.ts';
 import { type BoxParts, gatewayPort, sandboxSpec, startBox } from './box.ts';
 import { runCheck } from './check.ts';
+import { type Harvester, harvestWork, startHarvester } from './harvest.ts';
 
 /** Time an agent gets to end politely after a stop, ms; then its namespace is killed. */
 const GRACE_MS = 2_000;
@@ -79,6 +78,7 @@ async function walk(
   let harvestFault: string | null = null;
   let verify: VerifyOutcome | null = null;
   let copied = false;
+  let harvester: Promise<Harvester> | null = null;
   try {
     parts.emit({ type: 'phase', phase: 'snapshot' });
     project = await inspectProject(job.project.cwd, git);
@@ -103,7 +103,12 @@ async function walk(
       result.harvested = job.profile !== 'W';
     }
     parts.emit({ type: 'phase', phase: 'sandbox' });
-    end = await runAgent(job, places, project, copied, start, parts, stopping);
+    const work = { job, places, project, git, base: base.commit };
+    end = await runAgent(job, places, project, copied, start, parts, stopping, () => {
+      if (!copied || job.profile !== 'W' || harvester) return;
+      harvester = startHarvester(work, parts);
+      harvester.catch(() => {}); // told by the harvest
+    });
   } catch (error) {
     end = startFailure(error);
   }
@@ -113,7 +118,7 @@ async function walk(
   parts.emit({ type: 'phase', phase: 'harvest' });
   if (project && copied && result.base && job.profile === 'W') {
     try {
-      const work = await harvestWork(job, places, project, git, result.base.commit, parts);
+      const work = await harvestWork({ job, places, project, git, base: result.base.commit }, parts, harvester);
       result.resultCommit = work.commit;
       result.harvested = true;
       result.ignored = work.ignored;
@@ -155,7 +160,10 @@ async function walk(
   return { ...result, ...outcome, ended: parts.now().toISOString() };
 }
 
-/** Starts gateway and runtime, delivers the runtime's events, and returns its end with the agent process verified gone. */
+/**
+ * Starts gateway and runtime, delivers the runtime's events, and returns its end with the agent process verified gone. `whileItThinks` is
+ * called at the first model request: until its answer comes, there is time.
+ */
 async function runAgent(
   job: Job,
   places: DispatchPlaces,
@@ -164,6 +172,7 @@ async function runAgent(
   start: StartPipe,
   parts: RunParts,
   stopping: Stopping,
+  whileItThinks: () => void,
 ): Promise<AgentEnd | null> {
   const requests: MeteredRequest[] = [];
   const overBudget = () => {
@@ -178,7 +187,10 @@ async function runAgent(
     token: parts.token,
     model: job.worker.model,
     refuse: () => (overBudget() ? 'This dispatch has reached its budget.' : null),
-    onRequest: (n, requestPath) => parts.emit({ type: 'request-started', n, path: requestPath }),
+    onRequest: (n, requestPath) => {
+      parts.emit({ type: 'request-started', n, path: requestPath });
+      if (n === 1) whileItThinks();
+    },
     onFinished: (request) => {
       requests.push(request);
       parts.emit({ type: 'request', request });
@@ -260,42 +272,6 @@ async function deliver(
   } finally {
     clearTimeout(force);
   }
-}
-
-/** Brings the work of a writer into `refs/pancode/<id>/result`; its agent process must be gone. */
-export async function harvestWork(
-  job: Job,
-  places: DispatchPlaces,
-  project: Project,
-  git: GitHost,
-  base: string,
-  parts: BoxParts,
-) {
-  const spec: SandboxSpec = {
-    ...sandboxSpec(job, places, project, true, parts)({}),
-    profile: 'H',
-    cwd: project.root,
-    gateway: null,
-    shares: [],
-    files: [],
-    output: places.harvest,
-  };
-  fs.mkdirSync(places.harvest, { recursive: true, mode: 0o700 });
-  return harvest(project, git, {
-    id: job.id,
-    base,
-    copy: places.copy,
-    outDir: places.harvest,
-    unsandboxed: job.unsandboxed,
-    runInSandbox: async (command) => {
-      const child = await startBox(spec, command, job.unsandboxed);
-      child.stdin.end();
-      const chunks: Buffer[] = [];
-      child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-      const { code } = await child.exited;
-      return { code, stdout: Buffer.concat(chunks).toString('utf8'), stderr: child.stderrTail() };
-    },
-  });
 }
 
 function startFailure(error: unknown): AgentEnd {

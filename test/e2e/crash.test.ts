@@ -106,6 +106,22 @@ describe.each([CLAUDE, NATIVE_CHAT])('%s', (worker) => {
     expect(receiptsOf(user)).toHaveLength(1);
   });
 
+  it('loses nothing when the sandbox that waits for its end is killed', async () => {
+    const id = await begin(worker);
+    const { user } = bench;
+    const waits = () =>
+      processesOf(id).filter((pid) =>
+        fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('/bin/sh\0-c\0\nset -u'),
+      );
+    await until(() => waits().length === 1);
+    for (const pid of waits()) process.kill(pid, 'SIGKILL');
+    letGo(id);
+    const { value: receipt } = await user.json<Receipt>(['wait', id]);
+    expect(receipt.outcome.status).toBe('succeeded');
+    expect(fs.readFileSync(path.join(user.project, 'work.txt'), 'utf8')).toBe('half of it\n');
+    expect(processesOf(id)).toEqual([]);
+  });
+
   it('leaves nothing alive when it is cancelled while a command ignores every signal it can', async () => {
     const id = await begin(worker);
     const { user } = bench;

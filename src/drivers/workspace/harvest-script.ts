@@ -3,15 +3,16 @@ export const RESULT_MESSAGE = 'pancode: result';
 /**
  * What runs inside the harvest sandbox: git with a directory of ours reads what the agent left behind. Nothing of the copy's own git
  * directory is read as configuration; from it come only candidate commit ids, by grep, and objects, by id, for a pack of their own.
- * $1 git, $2 the tree, $3 the output directory, $4 base, $5 the copy's object directory (quoted), $6 length of an id,
- * $7 date of the commit.
+ * $1 git, $2 the tree, $3 the output directory, $4 base, $5 the copy's object directory (quoted), $6 length of an id.
+ * It waits for a line on standard input, the date of the commit, before it looks at anything.
  */
 export const HARVEST_SCRIPT = `
 set -u
 umask 077
-git=$1 tree=$2 out=$3 base=$4 theirs=$5 length=$6 date=$7
+git=$1 tree=$2 out=$3 base=$4 theirs=$5 length=$6
 export GIT_DIR="$out/git" GIT_WORK_TREE="$tree" GIT_INDEX_FILE="$out/git/index"
 export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1 GIT_NO_LAZY_FETCH=1 LC_ALL=C
+IFS= read -r date || { echo "nobody asked for the harvest" >&2; exit 90; }
 cd "$tree" && [ -d "$GIT_DIR" ] || { echo "the harvest sandbox lacks its directories" >&2; exit 90; }
 
 stage() {

@@ -14,20 +14,20 @@ import { removeTree } from './remove.ts';
 import { together } from './several.ts';
 import { copyIndex, RECORD_IDENTITY } from './snapshot.ts';
 
-export interface HarvestOptions {
+export interface HarvestPlace {
   id: string;
   /** The snapshot the copy was made from. */
   base: string;
   copy: string;
-  /** Private directory; what is in it is removed first. */
+  /** Private directory. */
   outDir: string;
-  /**
-   * Runs a command where the copy is read-only at the project's path, the object directories are at `objectsInside(n)`, and
-   * `outDir` is writable at /run/pancode/out; without network. It is called once.
-   */
-  runInSandbox(command: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
-  /** There is no sandbox: `runInSandbox` runs on the host, and everything is at its real path. */
+  /** There is no sandbox: the command runs on the host, and everything is at its real path. */
   unsandboxed?: boolean;
+}
+
+export interface HarvestOptions extends HarvestPlace {
+  /** Gives the waiting command of `prepareHarvest` its line; resolves at its end. Called once. */
+  run(line: string): Promise<{ code: number | null; stderr: string }>;
 }
 
 export interface Harvest {
@@ -44,30 +44,31 @@ export interface Harvest {
   commits: string[];
 }
 
-/** Needs the agent's processes to be gone. Rejects when the result could not be kept; the copy is then all there is. Idempotent. */
-export async function harvest(project: Project, host: GitHost, options: HarvestOptions): Promise<Harvest> {
-  const { copy, outDir } = options;
-  removeTree(outDir);
-  fs.mkdirSync(outDir, { recursive: true, mode: 0o700 });
-  const [removed] = await together([makeReadable(copy, host), makeDirectory(project, host, options)]);
-  const tree = options.unsandboxed ? copy : project.root;
-  const out = options.unsandboxed ? outDir : '/run/pancode/out';
+/**
+ * Empties the output directory and gives the command that reads the copy. It is to be started where the copy is read-only at the project's
+ * path, the object directories are at `objectsInside(n)`, and `outDir` is writable at /run/pancode/out; without network. It looks at nothing
+ * before it has a line on its standard input, so it may be started while the agent still works.
+ */
+export function prepareHarvest(project: Project, host: GitHost, place: HarvestPlace): string[] {
+  removeTree(place.outDir);
+  fs.mkdirSync(place.outDir, { recursive: true, mode: 0o700 });
+  const tree = place.unsandboxed ? place.copy : project.root;
+  const out = place.unsandboxed ? place.outDir : '/run/pancode/out';
   const length = project.objectFormat === 'sha1' ? '40' : '64';
-  const date = `${Math.floor(Date.now() / 1_000)} +0000`;
   const theirs = quoteForGit(path.join(tree, '.git', 'objects'));
-  const ran = await options.runInSandbox([
-    '/bin/sh',
-    '-c',
-    HARVEST_SCRIPT,
-    'harvest',
-    programOf(host),
-    tree,
-    out,
-    options.base,
-    theirs,
-    length,
-    date,
-  ]);
+  const words = [programOf(host), tree, out, place.base, theirs, length];
+  return ['/bin/sh', '-c', HARVEST_SCRIPT, 'harvest', ...words];
+}
+
+/**
+ * Needs the agent's processes to be gone and the command to wait. Rejects when the result could not be kept; the copy is then all there is,
+ * and it can be harvested again.
+ */
+export async function harvest(project: Project, host: GitHost, options: HarvestOptions): Promise<Harvest> {
+  const { copy } = options;
+  const [removed] = await together([makeReadable(copy, host), makeDirectory(project, host, options)]);
+  const date = `${Math.floor(Date.now() / 1_000)} +0000`;
+  const ran = await options.run(date);
   if (ran.code !== 0)
     throw new Error(`the harvest ended with ${ran.code}: ${lastLine(ran.stderr) || 'no reason given'}`);
   const found = await take(project, host, options, { removed, date });
@@ -79,7 +80,7 @@ export async function harvest(project: Project, host: GitHost, options: HarvestO
 async function take(
   project: Project,
   host: GitHost,
-  options: HarvestOptions,
+  options: HarvestPlace,
   { removed, date }: { removed: string[]; date: string },
 ): Promise<Harvest> {
   const at = { cwd: project.root };
@@ -161,7 +162,7 @@ async function importPack(project: Project, host: GitHost, pack: string): Promis
  * The git directory that reads the copy. The index of the untouched copy spares reading files that have not changed; where it is gone, the
  * base's tree does.
  */
-async function makeDirectory(project: Project, host: GitHost, options: HarvestOptions): Promise<void> {
+async function makeDirectory(project: Project, host: GitHost, options: HarvestPlace): Promise<void> {
   const gitDir = path.join(options.outDir, 'git');
   writeGitDirectory(project, gitDir, {
     HEAD: 'ref: refs/heads/none\n',

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { createCopy } from '../../../src/drivers/workspace/copy.ts';
-import { type Harvest, type HarvestOptions, harvest } from '../../../src/drivers/workspace/harvest.ts';
+import { type Harvest, type HarvestOptions, harvest, prepareHarvest } from '../../../src/drivers/workspace/harvest.ts';
 import { takeSnapshot } from '../../../src/drivers/workspace/snapshot.ts';
 import { at, type Repository } from './user-repository.ts';
 
@@ -31,33 +31,28 @@ export async function dispatchIn(repository: Repository, id = 'ID'): Promise<Dis
     repository,
     base,
     copy: at(dir, { ...host, home }, scratch),
-    harvest: (more = {}) =>
-      harvest(project, host, {
-        id,
-        base,
-        copy: dir,
-        outDir,
-        runInSandbox: (command) => runHere(command, { PATH: host.path, HOME: home }),
-        unsandboxed: true,
-        ...more,
-      }),
+    harvest: (more = {}) => {
+      const place = { id, base, copy: dir, outDir, unsandboxed: true };
+      const command = prepareHarvest(project, host, place);
+      const run = (line: string) => runHere(command, { PATH: host.path, HOME: home }, line);
+      return harvest(project, host, { ...place, run, ...more });
+    },
   };
 }
 
 function runHere(
   [program, ...args]: string[],
   env: Record<string, string>,
-): ReturnType<HarvestOptions['runInSandbox']> {
+  line: string,
+): ReturnType<HarvestOptions['run']> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program as string, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (chunk) => {
-      stdout += chunk;
-    });
+    const child = spawn(program as string, args, { env, stdio: ['pipe', 'ignore', 'pipe'] });
+    let stderr = '';
     child.stderr.on('data', (chunk) => {
       stderr += chunk;
     });
     child.once('error', reject);
-    child.once('close', (code) => resolve({ code, stdout, stderr }));
+    child.once('close', (code) => resolve({ code, stderr }));
+    child.stdin.end(`${line}\n`);
   });
 }

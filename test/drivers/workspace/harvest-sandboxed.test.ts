@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { startSandboxed } from '../../../src/drivers/sandbox/launch.ts';
 import type { SandboxSpec } from '../../../src/drivers/sandbox/spec.ts';
 import { createCopy } from '../../../src/drivers/workspace/copy.ts';
-import { harvest } from '../../../src/drivers/workspace/harvest.ts';
+import { harvest, prepareHarvest } from '../../../src/drivers/workspace/harvest.ts';
 import { takeSnapshot } from '../../../src/drivers/workspace/snapshot.ts';
 import { at, pictureOfRepository, smallRepository } from './user-repository.ts';
 
@@ -65,16 +65,22 @@ it('borrowed objects are found at their mounts, the work comes back, and nothing
     'printf "#!/bin/sh\\ntouch /run/pancode/out/mark; touch \\$0.ran\\n" > .git/trap; chmod +x .git/trap',
     'git config core.fsmonitor "$PWD/.git/trap"; git -C inner config core.fsmonitor "$PWD/.git/trap"',
   ];
+  // The harvest's sandbox is there before the agent has done anything, and waits.
+  const place = { id: 'ID', base, copy, outDir: output };
+  const harvester = await startSandboxed({ ...spec, profile: 'H', output }, prepareHarvest(project, host, place), {
+    stdio: 'pipe',
+  });
   const worked = await run(spec, ['/bin/sh', '-ec', agent.join('\n')]);
   expect(worked).toMatchObject({ code: 0, stdout: 'uncommitted\n' });
   fs.rmSync(path.join(copy, '.git', 'trap.ran'), { force: true });
 
   const found = await harvest(project, host, {
-    id: 'ID',
-    base,
-    copy,
-    outDir: output,
-    runInSandbox: (command) => run({ ...spec, profile: 'H', output }, command),
+    ...place,
+    async run(line) {
+      harvester.stdin.end(`${line}\n`);
+      const { code } = await harvester.exited;
+      return { code, stderr: harvester.stderrTail() };
+    },
   });
   // The new content, the two trees above it and the commit: nothing is written for what did not change, though it cannot be told by times.
   expect(repository.gitIn(output, '--git-dir=git', 'count-objects').split(' ')[0]).toBe('4');

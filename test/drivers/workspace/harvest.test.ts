@@ -86,9 +86,7 @@ describe('the work of an agent', () => {
   it('can be harvested again, also after a harvest that was killed', async () => {
     const dispatch = await dispatchIn(smallRepository());
     dispatch.copy.write('src/a.ts', 'by the agent\n');
-    await expect(
-      dispatch.harvest({ runInSandbox: async () => ({ code: null, stdout: '', stderr: 'killed' }) }),
-    ).rejects.toThrow('killed');
+    await expect(dispatch.harvest({ run: async () => ({ code: null, stderr: 'killed' }) })).rejects.toThrow('killed');
     const first = await dispatch.harvest();
     expect(await dispatch.harvest()).toMatchObject({ tree: first.tree, files: 1 });
     expect(fs.existsSync(dispatch.copy.root)).toBe(true);

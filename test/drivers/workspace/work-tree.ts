@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { createCopy } from '../../../src/drivers/workspace/copy.ts';
 import type { GitHost } from '../../../src/drivers/workspace/git.ts';
-import { harvest } from '../../../src/drivers/workspace/harvest.ts';
+import { harvest, prepareHarvest } from '../../../src/drivers/workspace/harvest.ts';
 import { inspectProject, type Project } from '../../../src/drivers/workspace/inspect.ts';
 import { takeSnapshot } from '../../../src/drivers/workspace/snapshot.ts';
 import { tempDir } from '../../fixtures/temp.ts';
@@ -156,23 +156,14 @@ export async function work(repo: Repository, id: string, edit: (copy: Repository
   });
   await createCopy(project, repo.host, { id, commit, dir: place('copy'), unsandboxed: true });
   edit(at(place('copy'), repo.beside, repo.host));
-  const harvested = await harvest(project, repo.host, {
-    id,
-    base: commit,
-    copy: place('copy'),
-    outDir: place('out'),
-    unsandboxed: true,
-    runInSandbox: runOnHost,
-  });
+  const work = { id, base: commit, copy: place('copy'), outDir: place('out'), unsandboxed: true };
+  const command = prepareHarvest(project, repo.host, work);
+  const harvested = await harvest(project, repo.host, { ...work, run: async (line) => runOnHost(command, line) });
   if (harvested.commit === null) throw new Error('the edit changed nothing');
   return { id, base: commit, result: harvested.commit, journalDir: place('apply'), undoDir: place('undo') };
 }
 
-async function runOnHost([program, ...args]: string[]): Promise<{
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}> {
-  const ran = spawnSync(program as string, args, { encoding: 'utf8' });
-  return { code: ran.status, stdout: ran.stdout, stderr: ran.stderr };
+function runOnHost([program, ...args]: string[], line: string): { code: number | null; stderr: string } {
+  const ran = spawnSync(program as string, args, { encoding: 'utf8', input: `${line}\n` });
+  return { code: ran.status, stderr: ran.stderr };
 }
