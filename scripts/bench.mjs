@@ -21,7 +21,14 @@ const cache =
   path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'pancode-test');
 const rows = [];
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
-const times = (count, work) => median(Array.from({ length: count }, () => timed(work)));
+/** A median of `count`; each measurement has one of the unit beside it, because the speed of a busy machine changes within seconds. */
+const times = (count, work) =>
+  median(
+    Array.from({ length: count }, () => {
+      units.push(timed(node));
+      return timed(work);
+    }),
+  );
 
 function timed(work) {
   const start = performance.now();
@@ -30,10 +37,10 @@ function timed(work) {
 }
 
 const node = () => spawnSync(process.execPath, ['-e', '0']);
+const units = [];
 node();
-const unit = times(15, node);
-const row = (what, ms, limit) => rows.push([what, `${ms.toFixed(0)} ms`, `${(ms / unit).toFixed(1)}×`, `${limit}×`]);
-const memory = (what, kb, limitMb) => rows.push([what, `${(kb / 1024).toFixed(0)} MB`, '', `${limitMb} MB`]);
+const row = (what, ms, limit) => rows.push({ what, ms, limit });
+const memory = (what, kb, limitMb) => rows.push({ what, mb: kb / 1024, limitMb });
 
 fs.mkdirSync(path.join(project, 'src'), { recursive: true });
 fs.mkdirSync(path.join(root, 'pancode', 'config'), { recursive: true });
@@ -84,8 +91,9 @@ try {
     6,
   );
   pancode('fleet', '--refresh');
-  const cold = Array.from({ length: 5 }, () => {
+  const cold = Array.from({ length: 7 }, () => {
     pancode('daemon', 'stop');
+    units.push(timed(node));
     return timed(() => pancode('daemon', 'start'));
   });
   row('daemon, cold start to ready', median(cold), 5);
@@ -103,22 +111,27 @@ try {
     return { ms: performance.now() - start, receipt };
   };
   dispatch('builder', 'native/lab/m1');
-  const native = Array.from({ length: 5 }, () => dispatch('builder', 'native/lab/m1'));
+  const native = Array.from({ length: 7 }, () => {
+    units.push(timed(node));
+    return dispatch('builder', 'native/lab/m1');
+  });
   row(
     'dispatch accepted → first model request (native)',
     median(native.map(({ receipt }) => firstRequest(receipt))),
     12,
   );
   dispatch('builder', 'claude-code/claude-sonnet-5');
-  const bare = times(5, bareClaude);
-  row('claude alone, one task', bare, '');
-  for (const [agent, limit] of [
-    ['builder', 10],
-    ['scout', 12],
-  ]) {
-    const runs = Array.from({ length: 5 }, () => dispatch(agent, 'claude-code/claude-sonnet-5').ms);
-    row(`added around claude: ${agent === 'builder' ? 'writer' : 'reader'}`, median(runs) - bare, limit);
+  const [bare, writer, reader] = [[], [], []];
+  for (let round = 0; round < 7; round += 1) {
+    units.push(timed(node));
+    bare.push(timed(bareClaude));
+    writer.push(dispatch('builder', 'claude-code/claude-sonnet-5').ms);
+    units.push(timed(node));
+    reader.push(dispatch('scout', 'claude-code/claude-sonnet-5').ms);
   }
+  row('claude alone, one task', median(bare), null);
+  row('added around claude: writer', median(writer) - median(bare), 10);
+  row('added around claude: reader', median(reader) - median(bare), 12);
   memory('resident: daemon', rss(JSON.parse(pancode('daemon', 'status', '--json')).pid), 200);
   await residentOfOne();
 } finally {
@@ -212,12 +225,17 @@ async function residentOfOne() {
 }
 
 function print() {
+  const unit = median(units);
+  const cells = ({ what, ms, limit, mb, limitMb }) =>
+    ms === undefined
+      ? [what, `${mb.toFixed(0)} MB`, '', `${limitMb} MB`]
+      : [what, `${ms.toFixed(0)} ms`, `${(ms / unit).toFixed(1)}×`, limit === null ? '' : `${limit}×`];
   const table = [
     ['', 'measured', 'ratio', 'at most'],
     [`node -e 0 (Node ${process.versions.node})`, `${unit.toFixed(0)} ms`, '1×', ''],
-    ...rows,
+    ...rows.map(cells),
   ];
   const width = Math.max(...table.map(([what]) => what.length));
   for (const [what, measured, ratio, limit] of table)
-    console.log(`${what.padEnd(width)}  ${measured.padStart(9)}  ${ratio.padStart(6)}  ${String(limit).padStart(8)}`);
+    console.log(`${what.padEnd(width)}  ${measured.padStart(9)}  ${ratio.padStart(6)}  ${limit.padStart(8)}`);
 }

@@ -1,5 +1,4 @@
 /** The command line's way to the daemon: HTTP over its unix socket, started on demand, streams that survive its death. */
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import type http from 'node:http';
 import path from 'node:path';
@@ -96,6 +95,7 @@ async function reach(
 export async function startDaemon(environment: Environment): Promise<void> {
   const places = statePlaces(environment.roots.state);
   fs.mkdirSync(places.daemonDir, { recursive: true, mode: 0o700 });
+  const { spawn } = await import('node:child_process');
   const log = fs.openSync(places.daemonLog, 'a', 0o600);
   const child = spawn(process.execPath, [path.join(bundleDir(), 'daemon.js')], {
     detached: true,
