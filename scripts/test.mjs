@@ -47,7 +47,14 @@ function asNobody() {
         node: process.execPath.startsWith(`${root}/`) ? process.execPath.replace(root, target) : process.execPath,
         cache: path.join(copy, 'cache'),
       },
-      ['test/drivers/sandbox', 'test/drivers/workspace', 'test/e2e/dispatch', 'test/e2e/readonly', 'test/e2e/crash'],
+      [
+        'test/drivers/sandbox',
+        'test/drivers/workspace',
+        'test/control/harvest',
+        'test/e2e/dispatch',
+        'test/e2e/readonly',
+        'test/e2e/crash',
+      ],
     );
   } finally {
     rmSync(copy, { recursive: true, force: true });

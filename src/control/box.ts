@@ -4,7 +4,6 @@ import path from 'node:path';
 import type { DispatchPlaces } from '../core/places.ts';
 import { type SandboxedProcess, startSandboxed } from '../drivers/sandbox/launch.ts';
 import { startUnsandboxed } from '../drivers/sandbox/none.ts';
-import { sharedDirectories } from '../drivers/sandbox/shares.ts';
 import type { SandboxSpec } from '../drivers/sandbox/spec.ts';
 import type { Project } from '../drivers/workspace/inspect.ts';
 import type { Job } from '../protocol/job.ts';
@@ -54,7 +53,7 @@ export function sandboxSpec(
     home: { host: places.home, path: job.env.home },
     roots,
     files: [{ host: parts.assets.nativeAgent, path: '/run/pancode/native-agent.js' }],
-    shares: copied ? sharedDirectories(project.root, places.copy, job.workspace.share) : [],
+    shares: [],
     masks: [],
     hide: parts.hide,
     gateway: { dir: places.gatewayDir, port: gatewayPort, awaited: false },

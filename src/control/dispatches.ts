@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { costOf, otherModels } from '../core/cost.ts';
 import { journalFacts } from '../core/journal-facts.ts';
 import { type LiveFold, liveView, startFold, step } from '../core/live-state.ts';
-import { dispatchPlaces, statePlaces } from '../core/places.ts';
+import { type DispatchPlaces, dispatchPlaces, statePlaces } from '../core/places.ts';
 import { emptyResult } from '../core/run-result.ts';
 import { usageOf } from '../core/usage.ts';
 import { killProcess, sweepDispatch } from '../drivers/sandbox/identity.ts';
@@ -85,6 +85,8 @@ export interface Dispatches {
 export function createDispatches(parts: DispatchParts): Dispatches {
   const live = new Map<string, Live>();
   const queue: string[] = [];
+  /** Dispatches that are being admitted and have a shim. */
+  const prepared = new Set<string>();
 
   const add = (job: Job, start: StartPipe | null, shim: WaitingShim | null): Live => {
     const entry: Live = {
@@ -120,13 +122,15 @@ export function createDispatches(parts: DispatchParts): Dispatches {
   const begin = async (entry: Live, start: StartPipe) => {
     const places = dispatchPlaces(parts.state, entry.job.id);
     try {
-      const shim = entry.shim ?? spawnShim(parts.shim, parts.state, entry.job.id, places);
+      const { shim } = entry;
       entry.shim = null;
-      await shim.begin(start);
+      const begin = () => spawnShim(parts.shim, parts.state, entry.job.id, places).begin(start);
+      // One that was killed while the dispatch was admitted has done nothing yet.
+      await (shim ? shim.begin(start).catch((error) => (hasBegun(places) ? Promise.reject(error) : begin())) : begin());
     } catch (error) {
       // Whether it left a journal or not decides what it is; a shim that never came to life ends the dispatch here.
       parts.log(`${entry.job.id}: ${String(error)}`);
-      if (readJournal(places.journal).events.length === 0) {
+      if (!hasBegun(places)) {
         const why = error instanceof Error ? error.message : String(error);
         return finish(
           entry,
@@ -212,21 +216,28 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       fs.mkdirSync(path.dirname(places.dir), { recursive: true, mode: 0o700 });
       // One that is there already is the last that is left of a dispatch.
       fs.mkdirSync(places.dir, { mode: 0o700 });
-      if (freeSlots() <= queue.length) return null;
+      if (freeSlots() <= queue.length + prepared.size) return null;
       try {
-        return spawnShim(parts.shim, parts.state, id, places);
+        const shim = spawnShim(parts.shim, parts.state, id, places);
+        prepared.add(id);
+        return shim;
       } catch {
         return null; // what stands in the way is told when it is tried again, at the begin
       }
     },
     withdraw(id, shim) {
+      prepared.delete(id);
       shim?.dismiss();
       fs.rmSync(dispatchPlaces(parts.state, id).dir, { recursive: true, force: true });
     },
     submit(job, start, shim) {
-      add(job, start, shim);
+      prepared.delete(job.id);
+      const entry = add(job, start, shim);
       queue.push(job.id);
       pump();
+      // None waits in the queue, where it would only take memory.
+      entry.shim?.dismiss();
+      entry.shim = null;
     },
     recover() {
       const { dispatches } = statePlaces(parts.state);
@@ -299,7 +310,6 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       const settled = wait(id, new AbortController().signal);
       if (queue.includes(id)) {
         queue.splice(queue.indexOf(id), 1);
-        entry.shim?.dismiss();
         await finish(entry, neverRan(entry.job, 'cancelled', 'Cancelled before it started.'));
         return settled;
       }
@@ -321,6 +331,9 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     },
   };
 }
+
+/** Whether a shim has written anything of this dispatch. */
+const hasBegun = (places: DispatchPlaces) => readJournal(places.journal).events.length > 0;
 
 /** null where the file is damaged. */
 function readJob(file: string): Job | null {

@@ -2,7 +2,13 @@
 import type { DispatchPlaces } from '../core/places.ts';
 import type { SandboxSpec } from '../drivers/sandbox/spec.ts';
 import type { GitHost } from '../drivers/workspace/git.ts';
-import { type Harvest, type HarvestOptions, harvest, prepareHarvest } from '../drivers/workspace/harvest.ts';
+import {
+  type Harvest,
+  type HarvestOptions,
+  harvest,
+  pathWithoutProject,
+  prepareHarvest,
+} from '../drivers/workspace/harvest.ts';
 import type { Project } from '../drivers/workspace/inspect.ts';
 import type { Job } from '../protocol/job.ts';
 import { type BoxParts, sandboxSpec, startBox } from './box.ts';
@@ -10,7 +16,10 @@ import { type BoxParts, sandboxSpec, startBox } from './box.ts';
 /** A sandbox that has the copy before it and waits for the agent's end. */
 export interface Harvester {
   run: HarvestOptions['run'];
-  kill(): void;
+  /** Whether a signal ended it. */
+  killed(): boolean;
+  /** Ends it where it has not ended; resolves when nothing of it is alive. */
+  end(): Promise<void>;
 }
 
 export interface WorkPlace {
@@ -30,38 +39,54 @@ export async function startHarvester(work: WorkPlace, parts: BoxParts): Promise<
     profile: 'H',
     cwd: project.root,
     gateway: null,
-    shares: [],
     files: [],
     output: places.harvest,
+    path: pathWithoutProject(project, git),
   };
   const child = await startBox(spec, command, job.unsandboxed);
+  let killed = false;
+  const exited = child.exited.then(({ code }) => {
+    // Bubblewrap says it by its status.
+    killed = code === null || code > 128;
+    return code;
+  });
   child.stdin.on('error', () => {}); // it is gone; its status says so
   child.stdout.resume();
   return {
     async run(line) {
       child.stdin.end(`${line}\n`);
-      const { code } = await child.exited;
-      return { code, stderr: child.stderrTail() };
+      return { code: await exited, stderr: child.stderrTail() };
     },
-    kill: child.kill,
+    killed: () => killed,
+    async end() {
+      child.kill();
+      await exited;
+    },
   };
 }
 
-/** The agent process must be gone. `waiting`: started before; where it fails for whatever reason, another one does it. */
+/** The agent process must be gone. `waiting`: started before; another one takes its place where it could not be started, or was killed. */
 export async function harvestWork(
   work: WorkPlace,
   parts: BoxParts,
   waiting: Promise<Harvester> | null = null,
 ): Promise<Harvest> {
-  if (waiting !== null)
+  const early = waiting === null ? null : await waiting.catch(() => null); // why, the next one tells
+  if (early !== null)
     try {
-      const { run } = await waiting;
-      return await harvest(work.project, work.git, { ...placeOf(work), run });
-    } catch {
-      // It may have been killed while it waited. What stands in the way of any harvest is told by the next one.
+      return await harvestBy(early, work);
+    } catch (error) {
+      if (!early.killed()) throw error;
     }
-  const { run } = await startHarvester(work, parts);
-  return harvest(work.project, work.git, { ...placeOf(work), run });
+  return harvestBy(await startHarvester(work, parts), work);
+}
+
+async function harvestBy(harvester: Harvester, work: WorkPlace): Promise<Harvest> {
+  try {
+    return await harvest(work.project, work.git, { ...placeOf(work), run: harvester.run });
+  } finally {
+    await harvester.end();
+  }
 }
 
 const placeOf = ({ job, places, base }: WorkPlace) => ({

@@ -1,5 +1,6 @@
 /** The control plane of one user: everything the daemon can be asked for, put together from its parts. */
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Runtime } from '../core/contracts.ts';
 import { dispatchPlaces, statePlaces } from '../core/places.ts';
 import type { ShimProgram } from '../drivers/shim-process.ts';
@@ -34,6 +35,8 @@ export interface PlaneParts {
 
 /** How long `fleet` without `--refresh` waits for answers that are under way, ms. */
 const FIRST_LOOK_MS = 1_500;
+/** How long the end waits for programs that are being asked, ms. */
+const CLOSE_MS = 5_000;
 
 export type Plane = ReturnType<typeof createPlane>;
 
@@ -257,7 +260,8 @@ export function createPlane(parts: PlaneParts) {
       return fleet.fresh(context);
     },
     async close() {
-      await fleet.close();
+      // A program that cannot even be killed (its disk hangs) does not hold the daemon.
+      await Promise.race([fleet.close(), delay(CLOSE_MS, undefined, { ref: false })]);
       ledger.close();
     },
   };

@@ -13,6 +13,7 @@ import { emptyResult } from '../core/run-result.ts';
 import { usageOf } from '../core/usage.ts';
 import { startGateway } from '../drivers/gateway/server.ts';
 import { readProcessIdentity } from '../drivers/sandbox/identity.ts';
+import { sharedDirectories } from '../drivers/sandbox/shares.ts';
 import type { NewEvent } from '../drivers/store/journal.ts';
 import { createCopy } from '../drivers/workspace/copy.ts';
 import type { GitHost } from '../drivers/workspace/git.ts';
@@ -200,9 +201,10 @@ async function runAgent(
   const timer = setTimeout(() => stopping.stop('timeout'), job.limits.timeoutMs);
   const processes: AgentProcess[] = [];
   const spec = sandboxSpec(job, places, project, copied, parts);
+  const shares = copied ? sharedDirectories(project.root, places.copy, job.workspace.share) : [];
   const host: RunHost = {
     async spawn(command, env) {
-      const child = await startBox(spec(env), command, job.unsandboxed);
+      const child = await startBox({ ...spec(env), shares }, command, job.unsandboxed);
       processes.push(child);
       const identity = readProcessIdentity(child.pid);
       parts.emit({ type: 'agent-process', pid: child.pid, startTime: identity?.startTime ?? '' });

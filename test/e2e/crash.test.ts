@@ -267,6 +267,18 @@ describe('in the first moments', () => {
     await until(() => shimsOf(user.state).length === 0);
   });
 
+  it('what waits in the queue has no process yet', async () => {
+    bench = await createBench(SCRIPT, { limits: { concurrency: 1 } });
+    const { user } = bench;
+    const task = ['dispatch', 'builder', 'Take your time', '--worker', NATIVE_CHAT, '--detach'];
+    const all = await Promise.all(Array.from({ length: 6 }, () => user.json<{ id: string }>(task)));
+    expect(new Set(all.map(({ value }) => value.id)).size).toBe(6);
+    await until(() => shimsOf(user.state).length === 1);
+    const { value } = await user.json<{ dispatches: { state: string }[] }>(['ps']);
+    expect(value.dispatches.filter(({ state }) => state === 'queued')).toHaveLength(5);
+    expect(shimsOf(user.state)).toHaveLength(1);
+  });
+
   it('a daemon that is killed while it admits leaves no process', async () => {
     bench = await createBench(QUICK);
     const { user } = bench;

@@ -99,10 +99,14 @@ async function* converse(
   try {
     // Without its model it is no use; why is in what it wrote to standard error.
     await child.reachable.then(
-      () => send(userLine(job.prompt.task)),
+      () => {
+        if (!host.signal.aborted) return send(userLine(job.prompt.task));
+        // It has no task yet, so there is nothing to end politely.
+        cancel();
+        child.kill();
+      },
       () => child.kill(),
     );
-    if (host.signal.aborted) cancel();
     for await (const line of agentLines(child)) {
       const heard = readLine(line);
       yield* translator.events(heard);

@@ -49,8 +49,10 @@ async function* run(job: Job, host: RunHost): AsyncGenerator<AgentEvent, void> {
   const send = (line: NativeInput | NativeCommand) => {
     if (child.stdin.writable) child.stdin.write(`${JSON.stringify(line)}\n`);
   };
+  let told = false;
   const stop = () => {
-    send({ type: 'cancel' });
+    // Before its task it has nothing to stop, and would take this for the task.
+    if (told) send({ type: 'cancel' });
     killLater();
   };
   // A process that has gone takes no input; its exit is what we report.
@@ -61,7 +63,11 @@ async function* run(job: Job, host: RunHost): AsyncGenerator<AgentEvent, void> {
     const input = inputOf(job, host, job.worker.model);
     // Without its model it is no use; why is in what it wrote to standard error.
     await child.reachable.then(
-      () => send(input),
+      () => {
+        if (host.signal.aborted) return child.kill();
+        told = true;
+        send(input);
+      },
       () => child.kill(),
     );
     let end: AgentEnd | null = null;

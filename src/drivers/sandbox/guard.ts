@@ -29,11 +29,13 @@ export function spawnGuarded(
     detached: true,
     stdio: [...options.stdio, 'ignore', 'ignore', 'ignore', 'pipe'],
   });
-  const stdio: unknown[] = [...child.stdio];
-  const lifeline = stdio[FD.lifeline] as Duplex;
-  lifeline.on('error', () => {}); // the guard is gone, and so is the group
+  child.on('error', () => {}); // whoever waits for the child hears it too
+  // Without descriptors left there are no streams at all.
+  const stdio = child.stdio as unknown[] | undefined;
+  const lifeline = stdio?.[FD.lifeline] as Duplex | undefined;
+  lifeline?.on('error', () => {}); // the guard is gone, and so is the group
   const kill = () => {
-    lifeline.destroy();
+    lifeline?.destroy();
     if (child.pid === undefined) return;
     try {
       process.kill(-child.pid, 'SIGKILL');

@@ -1,6 +1,7 @@
 /** Starts a command in a sandbox, holds its life-line, and knows when its process namespace is gone. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { EXIT, PanError } from '../../protocol/error.ts';
@@ -74,17 +75,15 @@ export async function startPolicy(policy: Policy, command: string[], options: St
   } finally {
     for (const fd of handed) if (typeof fd === 'number') fs.closeSync(fd);
   }
-  const namespace = followNamespace(child, name);
-  const reachable = policy.announced ? announced(child) : Promise.resolve();
-  reachable.catch(() => {}); // whoever does not wait for it learns it from the process itself
-  let started: Awaited<ReturnType<typeof startedChild>>;
-  try {
-    started = await startedChild(child);
-  } catch (cause) {
+  if (child.pid === undefined) {
+    const [cause] = await once(child, 'error');
     group?.remove();
     throw notStarted(cause);
   }
-  const { ended, ...process_ } = started;
+  const namespace = followNamespace(child, name);
+  const reachable = policy.announced ? announced(child) : Promise.resolve();
+  reachable.catch(() => {}); // whoever does not wait for it learns it from the process itself
+  const { ended, ...process_ } = await startedChild(child);
   const exited = ended.then(async (status) => {
     await namespace.gone();
     group?.remove();

@@ -52,21 +52,25 @@ export function tryGit(host: GitHost, args: string[], options: GitOptions): Prom
   return new Promise((resolve, reject) => {
     const file = options.inputFile === undefined ? null : fs.openSync(options.inputFile, 'r');
     const stdin = file ?? (options.input === undefined ? 'ignore' : 'pipe');
-    const child = spawn('git', [...HOST_FLAGS, ...(options.config ?? []).flatMap((flag) => ['-c', flag]), ...args], {
-      cwd: options.cwd,
-      env: {
-        PATH: host.path,
-        HOME: host.home,
-        LC_ALL: 'C',
-        GIT_TERMINAL_PROMPT: '0',
-        GIT_OPTIONAL_LOCKS: '0',
-        GIT_NO_LAZY_FETCH: '1',
-        GIT_NO_REPLACE_OBJECTS: '1',
-        ...options.env,
-      },
-      stdio: [stdin, 'pipe', 'pipe'],
-    }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
-    if (file !== null) fs.closeSync(file);
+    let child: ChildProcessByStdio<Writable | null, Readable, Readable>;
+    try {
+      child = spawn('git', [...HOST_FLAGS, ...(options.config ?? []).flatMap((flag) => ['-c', flag]), ...args], {
+        cwd: options.cwd,
+        env: {
+          PATH: host.path,
+          HOME: host.home,
+          LC_ALL: 'C',
+          GIT_TERMINAL_PROMPT: '0',
+          GIT_OPTIONAL_LOCKS: '0',
+          GIT_NO_LAZY_FETCH: '1',
+          GIT_NO_REPLACE_OBJECTS: '1',
+          ...options.env,
+        },
+        stdio: [stdin, 'pipe', 'pipe'],
+      }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
+    } finally {
+      if (file !== null) fs.closeSync(file);
+    }
     const out: Buffer[] = [];
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));

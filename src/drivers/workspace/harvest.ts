@@ -46,8 +46,8 @@ export interface Harvest {
 
 /**
  * Empties the output directory and gives the command that reads the copy. It is to be started where the copy is read-only at the project's
- * path, the object directories are at `objectsInside(n)`, and `outDir` is writable at /run/pancode/out; without network. It looks at nothing
- * before it has a line on its standard input, so it may be started while the agent still works.
+ * path, the object directories are at `objectsInside(n)`, and `outDir` is writable at /run/pancode/out; without network, with the PATH of
+ * `pathWithoutProject`. It looks at nothing before it has a line on its standard input, so it may be started while the agent still works.
  */
 export function prepareHarvest(project: Project, host: GitHost, place: HarvestPlace): string[] {
   removeTree(place.outDir);
@@ -56,7 +56,7 @@ export function prepareHarvest(project: Project, host: GitHost, place: HarvestPl
   const out = place.unsandboxed ? place.outDir : '/run/pancode/out';
   const length = project.objectFormat === 'sha1' ? '40' : '64';
   const theirs = quoteForGit(path.join(tree, '.git', 'objects'));
-  const words = [programOf(host), tree, out, place.base, theirs, length];
+  const words = [programOf(project, host), tree, out, place.base, theirs, length];
   return ['/bin/sh', '-c', HARVEST_SCRIPT, 'harvest', ...words];
 }
 
@@ -85,9 +85,13 @@ async function take(
 ): Promise<Harvest> {
   const at = { cwd: project.root };
   const file = (name: string) => path.join(options.outDir, name);
-  const read = (name: string) => fs.readFileSync(file(name));
+  const has = (name: string) => fs.lstatSync(file(name), { throwIfNoEntry: false })?.isFile() === true;
+  const read = (name: string) => {
+    if (!has(name)) throw new Error(`the harvest left no file ${name}`);
+    return fs.readFileSync(file(name));
+  };
   const tree = read('tree').toString('utf8').trim();
-  const commit = fs.existsSync(file('result.pack')) ? commitId(project, tree, options.base, date) : null;
+  const commit = has('result.pack') ? commitId(project, tree, options.base, date) : null;
   const embedded = splitNul(read('embedded')).map((name) => (name.endsWith('/') ? name : `${name}/`));
   const ignored = [...splitNul(read('ignored')), ...embedded, ...splitNul(read('unread')), ...removed];
   const harvested: Harvest = { commit, tree, files: 0, ignored: [...new Set(ignored)].sort(), embedded, commits: [] };
@@ -100,7 +104,7 @@ async function take(
     ]);
     harvested.files = splitNul(changed).length;
   }
-  if (fs.existsSync(file('commits.pack'))) {
+  if (has('commits.pack')) {
     const tips = read('tips').toString('utf8').trim().split('\n');
     harvested.commits = await importCommits(project, host, file('commits.pack'), tips, options.id);
   }
@@ -215,11 +219,22 @@ function harvestConfig(project: Project): string {
   return `${formatConfig(project)}${core.join('')}[user]\n\tname = ${name}\n\temail = ${email}\n`;
 }
 
-/** The user's git by its real path: inside, PATH may lead to directories the agent could write. */
-function programOf(host: GitHost): string {
-  for (const dir of host.path.split(':')) {
-    const file = path.join(dir, 'git');
-    if (path.isAbsolute(file) && fs.existsSync(file)) return file;
-  }
-  return '/usr/bin/git';
+/**
+ * The user's PATH without directories of the project: where the copy is mounted in its place, the agent may have written what is in them.
+ * It is the PATH of the harvest.
+ */
+export function pathWithoutProject(project: Pick<Project, 'root'>, host: GitHost): string {
+  const outside = (dir: string) => {
+    if (!path.isAbsolute(dir) || !fs.existsSync(dir)) return false;
+    return [path.resolve(dir), fs.realpathSync(dir)].every((place) => !`${place}/`.startsWith(`${project.root}/`));
+  };
+  return host.path.split(':').filter(outside).join(':');
+}
+
+/** The user's git. */
+function programOf(project: Project, host: GitHost): string {
+  const files = pathWithoutProject(project, host)
+    .split(':')
+    .map((dir) => path.join(dir, 'git'));
+  return files.find((file) => path.isAbsolute(file) && fs.existsSync(file)) ?? '/usr/bin/git';
 }

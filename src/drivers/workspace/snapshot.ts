@@ -184,9 +184,9 @@ export function isSecretName(name: string): boolean {
 
 async function headNow(project: Project, host: GitHost): Promise<{ commit: string; tree: string } | null> {
   const asked = await tryGit(host, ['rev-parse', 'HEAD^{commit}', 'HEAD^{tree}'], { cwd: project.root });
-  if (asked.code !== 0) return null;
-  const [commit, tree] = asked.stdout.toString('utf8').trim().split('\n') as [string, string];
-  return { commit, tree };
+  const [commit = '', tree = ''] = asked.stdout.toString('utf8').trim().split('\n');
+  // Without a commit, files of these very names make git repeat them.
+  return asked.code === 0 && /^[0-9a-f]+$/.test(commit) ? { commit, tree } : null;
 }
 
 /** A branch, a tag or a commit that holds no submodules. */

@@ -190,10 +190,11 @@ describe('what is not taken', () => {
 describe('repositories of other shapes', () => {
   it('no commit yet', async () => {
     const repository = emptyRepository();
-    repository.write('a', 'a');
+    // git takes the names of files for what they are.
+    for (const name of ['a', 'HEAD^{commit}', 'HEAD^{tree}']) repository.write(name, 'a');
     const snapshot = await snapshotOf(repository);
     expect(snapshot).toMatchObject({ head: null, dirty: true });
-    expect(filesOf(repository, snapshot.commit)).toEqual({ a: 'a' });
+    expect(filesOf(repository, snapshot.commit)).toEqual({ a: 'a', 'HEAD^{commit}': 'a', 'HEAD^{tree}': 'a' });
     expect(repository.git('rev-list', '--count', snapshot.commit)).toBe('1');
     expect(() => repository.git('rev-parse', '--verify', '-q', 'HEAD')).toThrow();
   });
