@@ -6,7 +6,7 @@ import { applyChanges } from '../../src/drivers/workspace/apply.ts';
 import { inspectProject } from '../../src/drivers/workspace/inspect.ts';
 import type { JournalEvent } from '../../src/protocol/event.ts';
 import type { Receipt } from '../../src/protocol/receipt.ts';
-import { ended, processesOf, receiptsOf, treeState } from '../fixtures/pancode.ts';
+import { commandOf, ended, processesOf, receiptsOf, treeState } from '../fixtures/pancode.ts';
 import { type Bench, CLAUDE, createBench, NATIVE_CHAT, until } from '../fixtures/workers.ts';
 
 /** It writes a file, then a command ignores SIGTERM until the test makes a file named `go` in its copy. */
@@ -109,10 +109,7 @@ describe.each([CLAUDE, NATIVE_CHAT])('%s', (worker) => {
   it('loses nothing when the sandbox that waits for its end is killed', async () => {
     const id = await begin(worker);
     const { user } = bench;
-    const waits = () =>
-      processesOf(id).filter((pid) =>
-        fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('/bin/sh\0-c\0\nset -u'),
-      );
+    const waits = () => processesOf(id).filter((pid) => commandOf(pid).join('\0').startsWith('/bin/sh\0-c\0\nset -u'));
     await until(() => waits().length === 1);
     for (const pid of waits()) process.kill(pid, 'SIGKILL');
     letGo(id);
@@ -210,12 +207,8 @@ const shimsOf = (state: string) =>
     .readdirSync('/proc')
     .filter((pid) => /^\d+$/.test(pid) && processAlive(Number(pid)))
     .filter((pid) => {
-      try {
-        const words = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        return words.includes(state) && words.some((word) => word.endsWith('shim.js'));
-      } catch {
-        return false; // it ended while we looked
-      }
+      const words = commandOf(Number(pid));
+      return words.includes(state) && words.some((word) => word.endsWith('shim.js'));
     });
 
 describe('in the first moments', () => {
