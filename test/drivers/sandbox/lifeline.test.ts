@@ -80,7 +80,8 @@ it.each(['R', 'W'] as const)(
       false,
       1,
       'never',
-      `pkill -KILL -f ^pancode-lifeline; while pgrep -f ^pancode-lifeline >/dev/null; do :; done; ${STUBBORN}`,
+      // The command starts as soon as it can, so the reader may have its name a moment later.
+      `until pkill -KILL -f ^pancode-lifeline; do :; done; while pgrep -f ^pancode-lifeline >/dev/null; do :; done; ${STUBBORN}`,
     );
     const [said] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
     expect(said.toString()).toBe('running\n');
