@@ -29,9 +29,9 @@ const zodByName = {
 const builtInsByRequire = {
   name: 'built-ins-by-require',
   setup(build) {
-    const ours = ['src', 'node_modules/commander/lib'].map((dir) => path.join(root, dir, path.sep));
+    const changed = ['src', 'node_modules/commander/lib'].map((dir) => path.join(root, dir, path.sep));
     build.onLoad({ filter: /\.[jt]s$/ }, async ({ path: file }) => {
-      if (!ours.some((dir) => file.startsWith(dir))) return undefined;
+      if (!changed.some((dir) => file.startsWith(dir))) return undefined;
       const text = await readFile(file, 'utf8');
       return {
         contents: text.replace(/^import (\w+) from '(node:[\w/]+)';$/gm, "const $1 = require('$2');"),
@@ -47,8 +47,8 @@ const LIBRARIES = { yaml: './yaml.js', '@pydantic/genai-prices': './prices.js' }
 const librariesApart = {
   name: 'libraries-apart',
   setup(build) {
-    build.onResolve({ filter: /^(yaml|@pydantic\/genai-prices)$/ }, ({ path: name, kind }) =>
-      kind === 'entry-point' ? undefined : { path: LIBRARIES[name], external: true },
+    build.onResolve({ filter: /^[^./]/ }, ({ path: name, kind }) =>
+      kind === 'entry-point' || !Object.hasOwn(LIBRARIES, name) ? undefined : { path: LIBRARIES[name], external: true },
     );
   },
 };

@@ -124,9 +124,11 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     try {
       const { shim } = entry;
       entry.shim = null;
-      const begin = () => spawnShim(parts.shim, parts.state, entry.job.id, places).begin(start);
+      const another = () => spawnShim(parts.shim, parts.state, entry.job.id, places).begin(start);
       // One that was killed while the dispatch was admitted has done nothing yet.
-      await (shim ? shim.begin(start).catch((error) => (hasBegun(places) ? Promise.reject(error) : begin())) : begin());
+      await (shim
+        ? shim.begin(start).catch((error) => (hasBegun(places) ? Promise.reject(error) : another()))
+        : another());
     } catch (error) {
       // Whether it left a journal or not decides what it is; a shim that never came to life ends the dispatch here.
       parts.log(`${entry.job.id}: ${String(error)}`);

@@ -106,7 +106,7 @@ async function walk(
     parts.emit({ type: 'phase', phase: 'sandbox' });
     const work = { job, places, project, git, base: base.commit };
     end = await runAgent(job, places, project, copied, start, parts, stopping, () => {
-      if (!copied || job.profile !== 'W' || harvester) return;
+      if (!copied || job.profile !== 'W') return;
       harvester = startHarvester(work, parts);
       harvester.catch(() => {}); // told by the harvest
     });

@@ -1,6 +1,7 @@
 /** `pancode daemon start|stop|status`. */
+import path from 'node:path';
 import type { Command } from 'commander';
-import { statePlaces } from '../../core/places.ts';
+import { SOCKET_NAME, statePlaces } from '../../core/places.ts';
 import { isAbsent, sendIfRunning } from '../client.ts';
 import type { CommandContext } from '../command.ts';
 
@@ -21,7 +22,7 @@ export function register(program: Command, context: CommandContext): void {
     .command('daemon')
     .description('the process that owns fleet, queue and ledger; started on demand');
   const statusOf = (hello: Hello | null): Status => {
-    const socket = `${statePlaces(context.environment.roots.state).daemonDir}/sock`;
+    const socket = path.join(statePlaces(context.environment.roots.state).daemonDir, SOCKET_NAME);
     return { running: hello !== null, pid: hello?.pid ?? null, socket, version: hello?.version ?? null };
   };
   const status = async () => statusOf(await ask<Hello>(context, 'GET', '/v1/hello'));

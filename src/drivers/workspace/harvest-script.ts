@@ -1,3 +1,4 @@
+/** Text of the commit of a result, which the host knows too: it computes the commit's id itself. */
 export const RESULT_MESSAGE = 'pancode: result';
 
 /**
