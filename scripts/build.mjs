@@ -1,5 +1,5 @@
 // Bundles the program into dist/. The relay and the native agent are single files: they are mounted into sandboxes one by one.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -72,14 +72,25 @@ const common = {
   logLevel: 'warning',
 };
 
-/** Builds dist/ from scratch. */
+/** Builds dist/ from scratch, beside the one in use, which is replaced when all of the new one is there. */
 export async function buildAll() {
-  rmSync(path.join(root, 'dist'), { recursive: true, force: true });
-  mkdirSync(path.join(root, 'dist'));
-  writeFileSync(path.join(root, 'dist', 'package.json'), '{ "type": "commonjs" }\n');
+  const dist = path.join(root, 'dist');
+  const fresh = mkdtempSync(path.join(root, 'dist-'));
+  try {
+    await buildInto(fresh);
+    rmSync(dist, { recursive: true, force: true });
+    renameSync(fresh, dist);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+async function buildInto(outdir) {
+  chmodSync(outdir, 0o755); // other users run it too
+  writeFileSync(path.join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
   await build({
     ...common,
-    outdir: 'dist',
+    outdir,
     entryPoints: {
       main: 'src/apps/main.ts',
       daemon: 'src/apps/daemon/main.ts',
