@@ -15,6 +15,7 @@ const program = path.join(repository, 'bin', 'pancode.js');
 const root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'pancode-bench-')));
 const home = path.join(root, 'home');
 const project = path.join(home, 'project');
+const large = path.join(home, 'large');
 const state = path.join(root, 'pancode', 'state');
 const cache =
   process.env.PANCODE_TEST_CACHE ??
@@ -40,17 +41,15 @@ const node = () => spawnSync(process.execPath, ['-e', '0']);
 const units = [];
 node();
 const row = (what, ms, limit) => rows.push({ what, ms, limit });
+/** Above the start of a process; limits in ms. */
+const above = (what, ms, limitMs) => rows.push({ what, ms, limitMs });
 const memory = (what, kb, limitMb) => rows.push({ what, mb: kb / 1024, limitMb });
 
-fs.mkdirSync(path.join(project, 'src'), { recursive: true });
 fs.mkdirSync(path.join(root, 'pancode', 'config'), { recursive: true });
-for (let i = 0; i < 40; i += 1)
-  fs.writeFileSync(path.join(project, 'src', `file-${i}.js`), `export const value${i} = ${i};\n`);
-const git = (...args) =>
-  execFileSync('git', ['-c', 'user.name=b', '-c', 'user.email=b@example.invalid', ...args], { cwd: project });
-git('init', '-q', '-b', 'main');
-git('add', '.');
-git('commit', '-q', '-m', 'first');
+const git = (cwd, ...args) =>
+  execFileSync('git', ['-c', 'user.name=b', '-c', 'user.email=b@example.invalid', ...args], { cwd });
+repositoryOf(project, 40);
+repositoryOf(large, 10_000);
 
 const simulated = spawn(process.execPath, [path.join(repository, 'dist', 'simulated.js'), '--demo'], {
   stdio: ['pipe', 'pipe', 'inherit'],
@@ -71,8 +70,9 @@ const env = {
   LANG: 'C.UTF-8',
   BENCH_KEY: 'bench',
 };
-const pancode = (...args) => {
-  const done = spawnSync(process.execPath, [program, ...args], { cwd: project, env, encoding: 'utf8' });
+const pancode = (...args) => pancodeIn(project, ...args);
+const pancodeIn = (cwd, ...args) => {
+  const done = spawnSync(process.execPath, [program, ...args], { cwd, env, encoding: 'utf8', maxBuffer: 2 ** 26 });
   if (done.status !== 0)
     throw new Error(`pancode ${args.join(' ')} ended with ${done.status}: ${done.stdout}${done.stderr}`);
   return done.stdout;
@@ -103,11 +103,10 @@ try {
     2,
   );
 
-  const dispatch = (agent, worker) => {
+  const dispatch = (agent, worker, cwd = project) => {
     const start = performance.now();
-    const receipt = JSON.parse(
-      pancode('dispatch', agent, 'Add a farewell next to the greeting.', '--worker', worker, '--no-apply', '--json'),
-    );
+    const task = 'Add a farewell next to the greeting.';
+    const receipt = JSON.parse(pancodeIn(cwd, 'dispatch', agent, task, '--worker', worker, '--no-apply', '--json'));
     return { ms: performance.now() - start, receipt };
   };
   dispatch('builder', 'native/lab/m1');
@@ -124,7 +123,7 @@ try {
   const [bare, writer, reader] = [[], [], []];
   for (let round = 0; round < 7; round += 1) {
     units.push(timed(node));
-    bare.push(timed(bareClaude));
+    bare.push(timed(() => bareClaude(project)));
     writer.push(dispatch('builder', 'claude-code/claude-sonnet-5').ms);
     units.push(timed(node));
     reader.push(dispatch('scout', 'claude-code/claude-sonnet-5').ms);
@@ -132,8 +131,17 @@ try {
   row('claude alone, one task', median(bare), null);
   row('added around claude: writer', median(writer) - median(bare), 10);
   row('added around claude: reader', median(reader) - median(bare), 12);
+  const [bareLarge, writerLarge] = [[], []];
+  for (let round = 0; round < 5; round += 1) {
+    units.push(timed(node));
+    bareLarge.push(timed(() => bareClaude(large)));
+    writerLarge.push(dispatch('builder', 'claude-code/claude-sonnet-5', large).ms);
+  }
+  row('added around claude: writer, 10,000 files', median(writerLarge) - median(bareLarge), 20);
   memory('resident: daemon', rss(JSON.parse(pancode('daemon', 'status', '--json')).pid), 200);
   await residentOfOne();
+  // Minutes of writing and reading 2 GB, so only where it is asked for: `npm run bench -- --full`.
+  if (process.argv.includes('--full')) millionReceipts();
 } finally {
   spawnSync(process.execPath, [program, 'daemon', 'stop', '--workers'], { cwd: project, env });
   simulated.kill();
@@ -151,7 +159,21 @@ function firstRequest(receipt) {
   return Date.parse(events.find((event) => event.type === 'request-started').at) - Date.parse(receipt.time.queued);
 }
 
-function bareClaude() {
+/** A repository with one commit of so many files, a hundred to a directory. */
+function repositoryOf(dir, files) {
+  for (let i = 0; i < files; i += 1) {
+    if (i % 100 === 0) fs.mkdirSync(path.join(dir, 'src', `part-${i / 100}`), { recursive: true });
+    fs.writeFileSync(
+      path.join(dir, 'src', `part-${Math.floor(i / 100)}`, `file-${i}.js`),
+      `export const value${i} = ${i};\n`,
+    );
+  }
+  git(dir, 'init', '-q', '-b', 'main');
+  git(dir, 'add', '.');
+  git(dir, 'commit', '-q', '-m', 'first');
+}
+
+function bareClaude(cwd) {
   const bareHome = fs.mkdtempSync(path.join(root, 'bare-'));
   const done = spawnSync(
     claude,
@@ -170,7 +192,7 @@ function bareClaude() {
       'acceptEdits',
     ],
     {
-      cwd: project,
+      cwd,
       input: '',
       env: {
         PATH: process.env.PATH,
@@ -183,8 +205,8 @@ function bareClaude() {
     },
   );
   if (done.status !== 0) throw new Error(`claude alone ended with ${done.status}: ${done.stdout}${done.stderr}`);
-  git('checkout', '-q', '.');
-  git('clean', '-qfd');
+  git(cwd, 'checkout', '-q', '.');
+  git(cwd, 'clean', '-qfd');
 }
 
 /** Memory of a shim and of the relay inside the sandbox while an agent waits for its model. */
@@ -224,12 +246,49 @@ async function residentOfOne() {
   pancode('cancel', id);
 }
 
+/** A ledger of a million receipts, one a minute, made from a real one. The index reads no seals, so the lines carry none that fit. */
+function millionReceipts() {
+  pancode('daemon', 'stop', '--workers');
+  const file = path.join(state, 'receipts.jsonl');
+  const receipt = JSON.parse(fs.readFileSync(file, 'utf8').split('\n')[0]);
+  const agents = ['scout', 'planner', 'builder', 'reviewer', 'plan-reviewer', 'documenter', 'red-team'];
+  const out = fs.openSync(file, 'a');
+  for (let i = 0; i < 1_000_000; ) {
+    let lines = '';
+    for (const end = i + 1_000; i < end; i += 1) {
+      receipt.id = i.toString(36).toUpperCase().padStart(26, '0');
+      receipt.project = `${home}/project-${i % 43}`;
+      receipt.agent.name = agents[i % agents.length];
+      receipt.worker.id = `native/lab/m${i % 19}`;
+      receipt.worker.model = `m${i % 19}`;
+      receipt.cost = {
+        usd: i % 11 ? (i % 1000) / 1e4 : null,
+        grade: i % 11 ? 'priced' : 'unknown',
+        billing: 'api',
+        priceTable: null,
+      };
+      receipt.time.ended = new Date(Date.UTC(2025, 0) + i * 60_000).toISOString();
+      lines += `${JSON.stringify(receipt)}\n`;
+    }
+    fs.writeSync(out, lines);
+  }
+  fs.closeSync(out);
+  pancode('daemon', 'start');
+  const measure = (...args) => times(7, () => pancode(...args)) - median(units);
+  above('costs on 1,000,000 receipts', measure('costs'), 150);
+  above('costs --by day', measure('costs', '--by', 'day'), 150);
+  above('receipts --limit 50 on 1,000,000', measure('receipts', '--limit', '50'), 150);
+  above('receipts --agent scout --status failed', measure('receipts', '--agent', 'scout', '--status', 'failed'), 150);
+}
+
 function print() {
   const unit = median(units);
-  const cells = ({ what, ms, limit, mb, limitMb }) =>
+  const cells = ({ what, ms, limit, limitMs, mb, limitMb }) =>
     ms === undefined
       ? [what, `${mb.toFixed(0)} MB`, '', `${limitMb} MB`]
-      : [what, `${ms.toFixed(0)} ms`, `${(ms / unit).toFixed(1)}×`, limit === null ? '' : `${limit}×`];
+      : limitMs !== undefined
+        ? [what, `${ms.toFixed(0)} ms`, '', `${limitMs} ms`]
+        : [what, `${ms.toFixed(0)} ms`, `${(ms / unit).toFixed(1)}×`, limit === null ? '' : `${limit}×`];
   const table = [
     ['', 'measured', 'ratio', 'at most'],
     [`node -e 0 (Node ${process.versions.node})`, `${unit.toFixed(0)} ms`, '1×', ''],

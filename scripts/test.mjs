@@ -51,9 +51,15 @@ function asNobody() {
         'test/drivers/sandbox',
         'test/drivers/workspace',
         'test/control/harvest',
+        'test/control/builds',
         'test/e2e/dispatch',
         'test/e2e/readonly',
         'test/e2e/crash',
+        'test/e2e/shapes',
+        'test/e2e/homes',
+        'test/e2e/custody',
+        'test/e2e/disks',
+        'test/e2e/daemons',
       ],
     );
   } finally {

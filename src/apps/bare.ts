@@ -1,8 +1,9 @@
-/** `pancode` without a command: what is here, and what to do first. */
+/** `pancode` without a command: the boot report, and what to do first. */
 import { PanError } from '../protocol/error.ts';
-import type { Fleet } from '../protocol/fleet.ts';
+import type { Boot } from '../protocol/fleet.ts';
+import { bootText } from './boot.ts';
 import type { CommandContext } from './command.ts';
-import { fleetText } from './commands/fleet.ts';
+import { terminalWidth } from './fleet-text.ts';
 import { VERSION } from './version.ts';
 
 export async function bare(context: CommandContext): Promise<number> {
@@ -12,17 +13,17 @@ export async function bare(context: CommandContext): Promise<number> {
       'PanCode without a command needs a terminal.',
       'Give a command: `pancode dispatch AGENT TASK`, `pancode fleet`, `pancode demo`, or `pancode --help`.',
     );
-  const fleet = await context.client.call<Fleet>('POST', '/v1/fleet?refresh=1', await context.clientContext());
   const out = context.output();
-  out.document(fleet, () =>
+  if (!out.json) out.line(null, () => 'booting control plane…\ndiscover  scanning PATH for runtimes');
+  const boot = await context.client.call<Boot>('POST', '/v1/boot', await context.clientContext());
+  out.document(boot, () =>
     [
-      `pancode ${VERSION}`,
-      '',
-      fleetText(fleet),
+      bootText(boot, VERSION, process.uptime() * 1_000, terminalWidth()),
       '',
       'In a git repository:  pancode dispatch builder "what to build"',
       '                      pancode dispatch reviewer "what to look at"',
-      'Then:                 pancode ps · pancode receipts · pancode undo ID · pancode --help',
+      'Then:                 pancode ps · pancode receipts · pancode undo ID',
+      'All commands:         pancode --help',
     ].join('\n'),
   );
   return 0;

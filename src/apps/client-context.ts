@@ -12,6 +12,7 @@ export async function clientContext(environment: Environment, options: GlobalOpt
     cwd: options.cwd,
     path: environment.path,
     home: environment.home,
+    shell: environment.shell,
     keys: environment.pick([...WELL_KNOWN, ...(await keyNames(environment.roots.config))]),
     mode: options.mode,
     safety: options.safety,

@@ -4,6 +4,7 @@ import type http from 'node:http';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SOCKET_NAME, statePlaces } from '../core/places.ts';
+import { checkState } from '../drivers/state-place.ts';
 import { type ErrorBody, EXIT, PanError } from '../protocol/error.ts';
 import type { JournalEvent, SettledEvent } from '../protocol/event.ts';
 import type { Receipt } from '../protocol/receipt.ts';
@@ -17,8 +18,11 @@ const START_SECONDS = 20;
 export interface Client {
   /** One request; the daemon is started when it is not running. Throws the PanError the daemon answered. */
   call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T>;
-  /** Events of a dispatch up to and with its receipt; reconnects after a daemon's death without losing or doubling one. */
-  follow(id: string, onEvent: (event: JournalEvent) => void, body: unknown): Promise<Receipt>;
+  /**
+   * Events of a dispatch up to and with its receipt; reconnects after a daemon's death without losing or doubling one. `answers`: its
+   * questions can be answered here, so they wait while it is followed.
+   */
+  follow(id: string, onEvent: (event: JournalEvent) => void, body: unknown, answers?: boolean): Promise<Receipt>;
 }
 
 export function createClient(environment: Environment): Client {
@@ -29,11 +33,11 @@ export function createClient(environment: Environment): Client {
   };
   return {
     call,
-    async follow(id, onEvent, body) {
+    async follow(id, onEvent, body, answers = false) {
       let from = 1;
       for (;;) {
         const response = await reach(environment, () =>
-          send(daemonDir, 'POST', `/v1/dispatches/${id}/events?from=${from}`, body),
+          send(daemonDir, 'POST', `/v1/dispatches/${id}/events?from=${from}${answers ? '&answers=1' : ''}`, body),
         );
         if (response.statusCode !== 200) await readAnswer(response);
         try {
@@ -65,6 +69,9 @@ export function isAbsent(error: unknown): boolean {
   return ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException)?.code ?? '');
 }
 
+/** Node's parser names its errors so. */
+const isNoHttp = (error: unknown) => String((error as NodeJS.ErrnoException)?.code).startsWith('HPE_');
+
 async function reach(
   environment: Environment,
   attempt: () => Promise<http.IncomingMessage>,
@@ -80,9 +87,24 @@ async function reach(
       if (version === VERSION) return response;
       // A daemon of another version is replaced; its dispatches go on and the new one takes them over.
       response.resume();
+      if (process.uptime() > deadline)
+        throw new PanError(
+          'other-version',
+          `A daemon of version ${version} is running and does not stop; this is version ${VERSION}.`,
+          'End it, then run the command again.',
+          EXIT.failed,
+        );
       await drain(await send(daemonDir, 'POST', '/v1/stop', {}));
       await delay(50);
     } catch (error) {
+      if (isNoHttp(error))
+        throw new PanError(
+          'no-daemon',
+          `Something that is not the daemon answers at ${path.join(daemonDir, SOCKET_NAME)}.`,
+          'End it, remove that file and run the command again.',
+          EXIT.failed,
+          error,
+        );
       if (!isAbsent(error)) throw error;
       if (process.uptime() > deadline)
         throw new PanError('no-daemon', 'The daemon does not stay up.', `Read ${daemonLog}.`, EXIT.failed, error);
@@ -94,6 +116,7 @@ async function reach(
 /** Starts a daemon and waits until it serves, or until it says that another one does. */
 export async function startDaemon(environment: Environment): Promise<void> {
   const places = statePlaces(environment.roots.state);
+  checkState(environment.roots.state);
   fs.mkdirSync(places.daemonDir, { recursive: true, mode: 0o700 });
   const { spawn } = await import('node:child_process');
   const log = fs.openSync(places.daemonLog, 'a', 0o600);

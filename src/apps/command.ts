@@ -1,5 +1,5 @@
 /** What every command gets, and the words all of them share on the command line. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { didYouMean } from '../core/nearest.ts';
 import type { ClientContext } from '../protocol/api.ts';
 import { PanError } from '../protocol/error.ts';
@@ -14,6 +14,7 @@ export interface GlobalOptions {
   mode?: Mode;
   safety?: Safety;
   preset?: string;
+  color: boolean;
   debug: boolean;
 }
 
@@ -42,6 +43,22 @@ export function oneOf<T extends string>(flag: string, value: string | undefined,
     `Use one of: ${valid.join(', ')}.`,
   );
 }
+
+/** An option whose values are listed: in its help and for shells to complete. What it is given is checked where it is used. */
+export function listed(flags: string, description: string, values: readonly string[]): Option {
+  const option = new Option(flags, description);
+  option.argChoices = [...values];
+  return option;
+}
+
+/** The same, checked: a value that is none of them is refused with the nearest one. */
+export function choice(flags: string, description: string, values: readonly string[]): Option {
+  const option = listed(flags, description, values);
+  return option.argParser((value: string) => oneOf(option.long ?? flags, value, values));
+}
+
+/** What stands below a command's options in its help. */
+export const examples = (...lines: string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 
 export const modeFlag = (value: string | undefined) => oneOf('--mode', value, MODES);
 export const safetyFlag = (value: string | undefined) => oneOf('--safety', value, SAFETY_LEVELS);

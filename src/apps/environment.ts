@@ -15,6 +15,8 @@ export interface Environment {
   roots: Roots;
   home: string;
   path: string;
+  /** The login shell; undefined where the variable is not set. */
+  shell: string | undefined;
   /** A client that must stay attached and cancel on every signal. */
   ci: boolean;
   color: boolean;
@@ -57,6 +59,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     roots,
     home,
     path: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+    shell: env.SHELL || undefined,
     ci: env.CI === 'true' || env.CI === '1',
     color: !env.NO_COLOR && env.TERM !== 'dumb',
     pick,

@@ -59,6 +59,12 @@ function eventLine(event: JournalEvent): string | null {
       return `check \`${visibleLine(event.command, 80)}\` ${event.exitCode === 0 ? 'passed' : `ended with ${event.exitCode ?? 'a signal'}`}`;
     case 'harvest':
       return event.result ? `work kept as ${event.result.slice(0, 10)}` : 'no change';
+    case 'question':
+      return `? ${event.kind} ${visibleLine(event.subject, 100)}: ${visibleLine(event.detail, 200)} (${event.id})`;
+    case 'answer':
+      return `${event.decision === 'allow' ? 'yes' : event.decision === 'deny' ? 'no' : 'no answer'} (${event.by})${event.reason ? `: ${visibleLine(event.reason, 200)}` : ''}`;
+    case 'steer':
+      return `you: ${visibleLine(event.text, 160)}`;
     case 'cancel':
       return event.why === 'user' ? 'cancelling' : `stopping: ${event.why}`;
     case 'ended':

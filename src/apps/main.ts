@@ -2,33 +2,68 @@
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { EXIT, PanError } from '../protocol/error.ts';
+import { MODES, SAFETY_LEVELS } from '../protocol/words.ts';
 import { createClient } from './client.ts';
-import { type CommandContext, type CommandFile, type GlobalOptions, modeFlag, safetyFlag } from './command.ts';
+import { type CommandContext, type CommandFile, type GlobalOptions, listed, modeFlag, safetyFlag } from './command.ts';
 import { readEnvironment } from './environment.ts';
 import { createOutput, reportError } from './output.ts';
 import { VERSION } from './version.ts';
 
-const FILES: Record<string, () => Promise<CommandFile>> = {
-  dispatch: () => import('./commands/dispatch.ts'),
-  ps: () => import('./commands/ps.ts'),
-  logs: () => import('./commands/logs.ts'),
-  wait: () => import('./commands/wait.ts'),
-  cancel: () => import('./commands/cancel.ts'),
-  diff: () => import('./commands/diff.ts'),
-  apply: () => import('./commands/apply.ts'),
-  undo: () => import('./commands/undo.ts'),
-  receipts: () => import('./commands/receipts.ts'),
-  fleet: () => import('./commands/fleet.ts'),
-  agents: () => import('./commands/agents.ts'),
-  prompt: () => import('./commands/prompt.ts'),
-  doctor: () => import('./commands/doctor.ts'),
-  config: () => import('./commands/config.ts'),
-  daemon: () => import('./commands/daemon.ts'),
-  sandbox: () => import('./commands/sandbox.ts'),
-  demo: () => import('./commands/demo.ts'),
+type Load = () => Promise<CommandFile>;
+
+/** Every command by the heading it stands under in `pancode --help`. */
+const GROUPS: Record<string, Record<string, Load>> = {
+  'Work:': {
+    dispatch: () => import('./commands/dispatch.ts'),
+    ps: () => import('./commands/ps.ts'),
+    logs: () => import('./commands/logs.ts'),
+    wait: () => import('./commands/wait.ts'),
+    cancel: () => import('./commands/cancel.ts'),
+    send: () => import('./commands/send.ts'),
+    questions: () => import('./commands/questions.ts'),
+    approve: () => import('./commands/approve.ts'),
+    deny: () => import('./commands/deny.ts'),
+  },
+  'What came of it:': {
+    diff: () => import('./commands/diff.ts'),
+    apply: () => import('./commands/apply.ts'),
+    undo: () => import('./commands/undo.ts'),
+    discard: () => import('./commands/discard.ts'),
+    salvage: () => import('./commands/salvage.ts'),
+    prune: () => import('./commands/prune.ts'),
+  },
+  'Records:': {
+    receipts: () => import('./commands/receipts.ts'),
+    costs: () => import('./commands/costs.ts'),
+  },
+  'The fleet:': {
+    fleet: () => import('./commands/fleet.ts'),
+    models: () => import('./commands/models.ts'),
+    cordon: () => import('./commands/cordon.ts'),
+    uncordon: () => import('./commands/uncordon.ts'),
+    agents: () => import('./commands/agents.ts'),
+    prompt: () => import('./commands/prompt.ts'),
+  },
+  'Set-up:': {
+    config: () => import('./commands/config.ts'),
+    preset: () => import('./commands/preset.ts'),
+    doctor: () => import('./commands/doctor.ts'),
+    daemon: () => import('./commands/daemon.ts'),
+    completion: () => import('./commands/completion.ts'),
+    'completion-words': () => import('./commands/completion-words.ts'),
+    sandbox: () => import('./commands/sandbox.ts'),
+    demo: () => import('./commands/demo.ts'),
+  },
 };
+const FILES: Record<string, Load> = Object.assign({}, ...Object.values(GROUPS));
 
 const argv = process.argv.slice(2);
+let exit: number = EXIT.ok;
+// Whoever reads us has enough (`pancode receipts | head -1`): that is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exit);
+});
 void main(argv)
   .catch((error: unknown) => reportError(error, argv.includes('--json'), argv.includes('--debug')))
   .then((code) => {
@@ -38,7 +73,6 @@ void main(argv)
 async function main(args: string[]): Promise<number> {
   const environment = readEnvironment(process.env);
   const program = new Command('pancode');
-  let exit: number = EXIT.ok;
   const options = (): GlobalOptions => {
     const given = program.opts<{
       cwd?: string;
@@ -46,6 +80,7 @@ async function main(args: string[]): Promise<number> {
       mode?: string;
       safety?: string;
       preset?: string;
+      color?: boolean;
       debug?: boolean;
     }>();
     return {
@@ -54,13 +89,14 @@ async function main(args: string[]): Promise<number> {
       mode: modeFlag(given.mode),
       safety: safetyFlag(given.safety),
       preset: given.preset,
+      color: environment.color && given.color !== false && process.stdout.isTTY,
       debug: given.debug ?? false,
     };
   };
   const context: CommandContext = {
     environment,
     options,
-    output: () => createOutput(options().json, environment.color),
+    output: () => createOutput(options().json, options().color),
     client: createClient(environment),
     clientContext: async () => (await import('./client-context.ts')).clientContext(environment, options()),
     exit: (code) => {
@@ -68,7 +104,6 @@ async function main(args: string[]): Promise<number> {
     },
   };
   const name = commandName(args);
-  const wanted = name ? [name] : Object.keys(FILES);
   program
     .description(
       'One fleet, one dispatch, one safety model and one ledger for the coding agents and models on this machine.',
@@ -76,12 +111,13 @@ async function main(args: string[]): Promise<number> {
     .version(VERSION)
     .option('--cwd <dir>', 'work in DIR instead of the current directory')
     .option('--json', 'print one JSON document on stdout and nothing else')
-    .option('--mode <mode>', 'plan, review or build, for this command')
-    .option('--safety <level>', 'suggest, auto-edit or full-auto, for this command')
+    .addOption(listed('--mode <mode>', 'mode for this command', MODES))
+    .addOption(listed('--safety <level>', 'safety level for this command', SAFETY_LEVELS))
     .option('--preset <name>', 'use a preset for this command')
     .option('--no-color', 'no colours')
     .option('--debug', 'print a stack with errors')
     .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .enablePositionalOptions(false);
@@ -93,11 +129,17 @@ async function main(args: string[]): Promise<number> {
       'See `pancode --help` for all commands.',
     );
   }
-  for (const command of wanted) (await FILES[command]?.())?.register(program, context);
-  if (!name && !args.some((arg) => ['-h', '--help'].includes(arg))) {
-    const { bare } = await import('./bare.ts');
-    return bare(context);
+  // A shell's completion and the help of everything speak of all commands, any other run of one.
+  const all = name === 'completion' || (!name && args.some((arg) => ['-h', '--help'].includes(arg)));
+  for (const [heading, commands] of Object.entries(GROUPS)) {
+    program.commandsGroup(heading);
+    for (const command of Object.keys(commands))
+      if (all || name === command) (await commands[command]?.())?.register(program, context);
   }
+  for (const command of program.commands) command.helpCommand(false);
+  program.action(async () => {
+    exit = await (await import('./bare.ts')).bare(context);
+  });
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -109,6 +151,19 @@ async function main(args: string[]): Promise<number> {
         `\`pancode ${name}\` needs to be told what to do.`,
         `See \`pancode ${name} --help\`.`,
       );
+    const { args: words = [], commands: parts = [] } = program.commands.find((each) => each.name() === name) ?? {};
+    const word = words[0];
+    if (error.code === 'commander.excessArguments' && word !== undefined && parts.length > 0) {
+      const { didYouMean } = await import('../core/nearest.ts');
+      throw new PanError(
+        'unknown-command',
+        `There is no \`pancode ${name} ${word}\`. ${didYouMean(
+          word,
+          parts.map((part) => part.name()),
+        )}`,
+        `See \`pancode ${name} --help\`.`,
+      );
+    }
     throw new PanError('usage', sentence(error.message), `See \`pancode ${name ?? ''}${name ? ' ' : ''}--help\`.`);
   }
   return exit;

@@ -20,7 +20,7 @@ const TOOLS: Tool[] = [read, ls, find, grep, write, edit, bash] as Tool[];
 async function main(): Promise<void> {
   const stdio = await openStdio(process.stdin, process.stdout);
   if (stdio) {
-    const { input, signal, emit, ask } = stdio;
+    const { input, signal, emit, ask, inbox } = stdio;
     const model = makeModel(input.endpoint, input.model);
     const over = new AbortController();
     const end = await runAgent({
@@ -30,6 +30,7 @@ async function main(): Promise<void> {
       host: { cwd: process.cwd(), signal: AbortSignal.any([signal, over.signal]), ripgrep: process.argv[2] ?? 'rg' },
       emit,
       ask,
+      inbox,
     });
     // Background children of commands end with the agent, also where no sandbox would end them.
     over.abort();

@@ -1,6 +1,6 @@
 /** A receipt as a person reads it. */
 import { visible, visibleLine } from '../core/visible.ts';
-import type { Receipt } from '../protocol/receipt.ts';
+import type { Amendment, Imported, Receipt } from '../protocol/receipt.ts';
 import type { Cost, Usage } from '../protocol/usage.ts';
 
 export function receiptText(receipt: Receipt): string {
@@ -9,6 +9,7 @@ export function receiptText(receipt: Receipt): string {
     ...(receipt.result?.trim() ? [visible(receipt.result.trim()), ''] : []),
     `${outcome.status}  ${visible(outcome.reason)}`,
     `  dispatch  ${receipt.id}`,
+    ...(receipt.imported ? [`  imported  ${importedText(receipt.imported)}`] : []),
     `  worker    ${visibleLine(receipt.worker.id)}${receipt.worker.runtimeVersion ? ` (${visibleLine(receipt.worker.runtimeVersion)})` : ''}`,
     `  stance    ${receipt.stance.mode} · ${receipt.stance.safety}${receipt.stance.readonly ? ' · read-only' : ''} · ${receipt.enforcement.label}${receipt.enforcement.label === 'none' ? ' · UNSANDBOXED' : ''}`,
     `  usage     ${usageText(receipt.usage)}`,
@@ -30,6 +31,17 @@ export function receiptText(receipt: Receipt): string {
     if (changes.applied) lines.push(`            take it back with \`pancode undo ${receipt.id}\``);
   }
   return lines.join('\n');
+}
+
+export function amendmentText(amendment: Amendment): string {
+  const files = amendment.files.map((file) => visibleLine(file, 100)).join(', ');
+  const from = amendment.imported ? ' (imported)' : '';
+  return `  ${visibleLine(amendment.at)}  ${amendment.type} by ${amendment.by}${from}${files === '' ? '' : `: ${files}`}`;
+}
+
+function importedText({ at, integrity, intact }: Imported): string {
+  const seal = intact ? 'as it was sealed there' : integrity ? 'CHANGED after it was sealed there' : 'without a seal';
+  return `from another home on ${at.slice(0, 10)}, ${seal}`;
 }
 
 export function usageText(usage: Usage): string {

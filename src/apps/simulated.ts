@@ -1,9 +1,10 @@
 /**
- * The simulated model as a program: `simulated.js --demo` or `simulated.js --script FILE`, with `--port N`. It prints one line
- * `{"url": "…"}` when it listens, and ends with whoever started it: when its standard input ends, or on SIGTERM or SIGINT.
+ * The simulated model as a program: `simulated.js --demo` or `simulated.js --script FILE`, with `--port N` and `--pose ENGINE`. It prints
+ * one line `{"url": "…"}` when it listens, and ends with whoever started it: when its standard input ends, or on SIGTERM or SIGINT.
  */
 import { parseArgs } from 'node:util';
 import { DEMO_SCRIPT } from '../drivers/simulated/demo-script.ts';
+import { ENGINES } from '../drivers/simulated/pose.ts';
 import { readScript } from '../drivers/simulated/script.ts';
 import { type Simulated, startSimulated } from '../drivers/simulated/server.ts';
 import { EXIT, PanError } from '../protocol/error.ts';
@@ -28,13 +29,16 @@ async function main(): Promise<void> {
 void main();
 
 async function start(args: string[]): Promise<Simulated> {
-  const { demo, script, port } = readOptions(args);
+  const { demo, script, port, pose } = readOptions(args);
   if (demo === (script !== undefined)) throw usage('Either --demo or --script FILE is needed.');
   const number = Number(port ?? 0);
   if (!/^\d+$/.test(port ?? '0') || number > 65_535) throw usage(`"${port}" is no port.`);
+  const engine = ENGINES.find((one) => one === pose);
+  if (pose !== undefined && !engine) throw usage(`"${pose}" is no engine; there are ${ENGINES.join(', ')}.`);
+  const followed = script === undefined ? DEMO_SCRIPT : await readScript(script);
   try {
     return await startSimulated({
-      script: script === undefined ? DEMO_SCRIPT : await readScript(script),
+      script: engine ? { ...followed, pose: engine } : followed,
       port: number,
       remember: REMEMBERED,
     });
@@ -50,11 +54,16 @@ async function start(args: string[]): Promise<Simulated> {
   }
 }
 
-function readOptions(args: string[]): { demo: boolean; script?: string; port?: string } {
+function readOptions(args: string[]): { demo: boolean; script?: string; port?: string; pose?: string } {
   try {
     const { values } = parseArgs({
       args,
-      options: { demo: { type: 'boolean', default: false }, script: { type: 'string' }, port: { type: 'string' } },
+      options: {
+        demo: { type: 'boolean', default: false },
+        script: { type: 'string' },
+        port: { type: 'string' },
+        pose: { type: 'string' },
+      },
     });
     return values;
   } catch (error) {
@@ -64,5 +73,5 @@ function readOptions(args: string[]): { demo: boolean; script?: string; port?: s
 }
 
 function usage(what: string): PanError {
-  return new PanError('usage', what, 'Use: simulated.js --demo | --script FILE [--port N]', EXIT.usage);
+  return new PanError('usage', what, 'Use: simulated.js --demo | --script FILE [--port N] [--pose ENGINE]', EXIT.usage);
 }

@@ -5,8 +5,11 @@ import type { Runtime } from '../core/contracts.ts';
 import { dispatchPlaces } from '../core/places.ts';
 import { compilePrompt, priorWork } from '../core/prompt.ts';
 import { type Choice, chooseWorker, type RouteRequest, type WorkerFacts } from '../core/router.ts';
+import { slotsOf } from '../core/slots.ts';
 import { staysLocal, upstreamOf } from '../core/upstream.ts';
 import { findVerifyCommand } from '../core/verify-command.ts';
+import { neededWindow } from '../core/window.ts';
+import { checkWorkspaceNames } from '../core/workspace-names.ts';
 import { loadAgents } from '../drivers/agents.ts';
 import { collectProject } from '../drivers/brief.ts';
 import { loadConfig } from '../drivers/config.ts';
@@ -15,6 +18,7 @@ import type { Ledger } from '../drivers/store/ledger.ts';
 import { changesOf } from '../drivers/workspace/diff.ts';
 import type { GitHost } from '../drivers/workspace/git.ts';
 import { inspectProject, type Project } from '../drivers/workspace/inspect.ts';
+import { refuseLowDisk } from '../drivers/workspace/room.ts';
 import type { DispatchRequest } from '../protocol/api.ts';
 import type { Config } from '../protocol/config.ts';
 import { EXIT, PanError } from '../protocol/error.ts';
@@ -23,7 +27,7 @@ import type { Job, StartPipe } from '../protocol/job.ts';
 import type { Receipt, Stance } from '../protocol/receipt.ts';
 import type { Assets } from './box.ts';
 import { startPipe } from './dispatches.ts';
-import type { FleetContext, FleetSource } from './fleet.ts';
+import { type FleetContext, type FleetSource, fleetContext } from './fleet.ts';
 import { PROVIDERS } from './providers.ts';
 import { enforcementOf, refusalOf, refusedReceipt } from './refusal.ts';
 
@@ -40,29 +44,37 @@ export interface AdmitParts {
 }
 
 export type Admitted =
-  | { kind: 'accepted'; job: Job; start: StartPipe; concurrency: number }
-  | { kind: 'refused'; receipt: Receipt };
+  /** `warning`: what the person who named the worker should know. */
+  { kind: 'accepted'; job: Job; start: StartPipe; warning: string | null } | { kind: 'refused'; receipt: Receipt };
+
+/** Resident memory of a shim with its relay, MB; measured. */
+const SHIM_MB = 120;
 
 /** Turns an agent's `speed` into a turn cap; time and effort follow the configuration. */
 const TURNS = { fast: 40, balanced: 100, thorough: 200 } as const;
 
 export async function admit(id: string, request: DispatchRequest, parts: AdmitParts): Promise<Admitted> {
   const { client } = request;
-  const git = { home: client.home, path: client.path };
+  const git = { home: client.home, path: client.path, state: parts.roots.state };
   const project = await inspectProject(client.cwd, git, { stateDir: parts.roots.state });
   // At once: git looks at the project while files are read.
-  const [{ config }, { agents, constitution }, facts] = await Promise.all([
+  const [{ config, concurrency }, { agents, constitution }, facts] = await Promise.all([
     loadConfig({
       configDir: parts.roots.config,
       projectRoot: project.root,
       flags: { mode: client.mode, safety: client.safety, preset: client.preset },
     }),
     loadAgents({ shippedDir: parts.agentsDir, configDir: parts.roots.config, projectRoot: project.root }),
-    collectProject({ root: project.root, cwd: project.cwd, ...git, git: true }),
+    collectProject({ root: project.root, cwd: project.cwd, ...git, git: !project.own }),
   ]);
   refuseUnbuilt(config);
+  checkWorkspaceNames(config.workspace);
   checkAgentNames(config, agents);
   const agent = findAgent(agents, request.agent);
+  const configured =
+    (client.mode ?? client.safety ?? client.preset)
+      ? (await loadConfig({ configDir: parts.roots.config, projectRoot: project.root, flags: {} })).config
+      : config;
   const stance: Stance = { mode: config.mode, safety: config.safety, readonly: agent.readonly };
   const enforcement = await enforcementOf(stance, agent, request, parts);
 
@@ -85,20 +97,33 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
       run: agent.run ?? false,
     },
     stance,
+    configured: { mode: configured.mode, safety: configured.safety },
     profile: enforcement.profile,
     enforcement,
     ask: config.ask,
     apply: request.apply,
+    answers: request.answers,
     unsandboxed: request.unsandboxed,
   };
   const refusal = refusalOf(stance, agent, request, enforcement);
   if (refusal) return { kind: 'refused', receipt: parts.ledger.addReceipt(refusedReceipt(draft, refusal, parts)) };
 
-  const context: FleetContext = { config, path: client.path, home: client.home, keys: client.keys };
+  const point = await startingPoint(request, parts.on, project, git);
+  const context = fleetContext(config, client);
   const wanted: RouteRequest = {
     agent,
     readonly: agent.readonly,
     questions: config.ask === 'action' && !agent.readonly,
+    window: neededWindow(
+      [
+        constitution,
+        agent.prompt,
+        ...facts.instructions.map(({ text }) => text),
+        facts.brief,
+        point.prior,
+        request.task,
+      ].reduce((bytes, text) => bytes + Buffer.byteLength(text), 0),
+    ),
     worker: request.worker,
     runtime: request.runtime,
     model: request.model,
@@ -114,7 +139,10 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
       'Run `pancode fleet --refresh` and try again.',
       EXIT.unavailable,
     );
-  const point = await startingPoint(request, parts.on, project, git);
+  const memoryMb = SHIM_MB + (parts.runtimes.find((one) => one.id === worker.runtime)?.memoryMb ?? 0);
+  // A copy to work in, and a fresh checkout for the check.
+  const copies = agent.readonly ? (enforcement.profile === 'R' && point.from === null ? 0 : 1) : 2;
+  refuseLowDisk(project, parts.roots.state, copies);
   const prompt = compilePrompt({
     constitution,
     agent,
@@ -137,6 +165,16 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
       model: worker.model,
       effort: null,
     },
+    slots: slotsOf({
+      worker,
+      endpoint: fleet.endpoints.find((one) => one.id === worker.endpoint) ?? null,
+      upstream,
+      config,
+      concurrency,
+      projectRoot: project.root,
+    }),
+    memoryMb,
+    window: windowOf(worker, fleet),
     program,
     upstream,
     price: await jobPrice(worker, fleet, config),
@@ -147,19 +185,21 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
       budgetUsd: request.budgetUsd ?? config.budget.dispatch,
       turns: TURNS[agent.speed],
       waitMs: config.limits.waitMinutes * 60_000,
+      questionMs: config.limits.questionMinutes * 60_000,
     },
     effort: null,
     verify: agent.readonly ? null : (request.verify ?? config.verify ?? findVerifyCommand(facts.files)),
+    verifyFound: (request.verify ?? config.verify ?? null) === null,
     from: point.from,
     workspace: config.workspace,
-    env: { path: client.path, home: client.home, pass: config.env.pass },
+    env: { path: parts.fleet.searchPath(worker.runtime, context), home: client.home, pass: config.env.pass },
   };
   const places = dispatchPlaces(parts.roots.state, id);
   fs.writeFileSync(`${places.job}.new`, JSON.stringify(job), { mode: 0o600 });
   fs.renameSync(`${places.job}.new`, places.job);
   // Admission chose a worker whose key is there, or one that needs none.
   const start = startPipe(job, client.keys) ?? { apiKey: null, env: {} };
-  return { kind: 'accepted', job, start, concurrency: config.limits.concurrency };
+  return { kind: 'accepted', job, start, warning: choice.warning };
 }
 
 /**
@@ -182,7 +222,11 @@ async function choose(
       const price = prices.get(worker.id);
       // Agents read far more than they write: about nine tokens in for one out.
       const blended = price ? (price.input * 9 + price.output) / 10 : null;
-      return { local: upstream !== null && staysLocal(upstream), price: upstream?.billing === 'local' ? 0 : blended };
+      return {
+        local: upstream !== null && staysLocal(upstream),
+        price: upstream?.billing === 'local' ? 0 : blended,
+        window: windowOf(worker, fleet),
+      };
     };
     return { fleet, choice: chooseWorker(wanted, fleet, context.config, factsOf) };
   };
@@ -194,6 +238,12 @@ async function choose(
       fleet.workers.some((worker) => worker.id === wanted.worker && worker.state === 'ready');
     return attempt(await parts.fleet.fresh(context, wanted.worker === undefined ? {} : { until: ready }));
   }
+}
+
+/** Window in use of its model, tokens; null = unknown. */
+function windowOf(worker: WorkerEntry, fleet: Fleet): number | null {
+  const endpoint = fleet.endpoints.find((one) => one.id === worker.endpoint);
+  return endpoint?.models.find((model) => model.id === worker.model)?.context ?? null;
 }
 
 function jobPrice(worker: WorkerEntry, fleet: Fleet, config: Config) {
@@ -214,8 +264,6 @@ function jobPrice(worker: WorkerEntry, fleet: Fleet, config: Config) {
 function refuseUnbuilt(config: Config): void {
   const unbuilt: [boolean, string][] = [
     [config.ask === 'action', 'ask: action'],
-    [config.workspace.setup !== null, 'workspace.setup'],
-    [config.workspace.copy.length > 0, 'workspace.copy'],
     [config.network.allow.length > 0, 'network.allow'],
     [config.network.loopback.length > 0, 'network.loopback'],
     [Object.values(config.rules).some((rules) => rules.length > 0), 'rules'],

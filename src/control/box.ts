@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { DispatchPlaces } from '../core/places.ts';
+import { packageCaches } from '../drivers/sandbox/caches.ts';
 import { type SandboxedProcess, startSandboxed } from '../drivers/sandbox/launch.ts';
 import { startUnsandboxed } from '../drivers/sandbox/none.ts';
 import type { SandboxSpec } from '../drivers/sandbox/spec.ts';
@@ -30,7 +31,7 @@ export interface BoxParts {
 
 /** The sandbox of the agent process; the adapter's variables come last. */
 export function sandboxSpec(
-  job: Job,
+  job: Pick<Job, 'id' | 'profile' | 'project' | 'program' | 'env' | 'unsandboxed'>,
   places: DispatchPlaces,
   project: Project,
   copied: boolean,
@@ -42,23 +43,27 @@ export function sandboxSpec(
     ...job.program.installRoots,
     ...(parts.assets.ripgrepDir ? [parts.assets.ripgrepDir] : []),
   ];
+  const packages = packageCaches(job.env.home, parts.passed, project.root);
   return (env) => ({
     dispatch: job.id,
     profile: job.profile,
     project: project.root,
     cwd: job.project.cwd,
     copy: copied ? places.copy : null,
-    commonDir: project.commonDir,
-    objects: project.objectDirs,
+    // The directory of ours for a project without git is nothing to it.
+    commonDir: project.own ? null : project.commonDir,
+    objects: project.own && !copied ? [] : project.objectDirs,
     home: { host: places.home, path: job.env.home },
     roots,
     files: [{ host: parts.assets.nativeAgent, path: '/run/pancode/native-agent.js' }],
     shares: [],
+    caches: packages.caches,
     masks: [],
     hide: parts.hide,
     gateway: { dir: places.gatewayDir, port: gatewayPort, awaited: false },
     output: null,
-    env: { ...parts.passed, ...env },
+    // Without a sandbox there is a network, and the caches are not there.
+    env: { ...(job.unsandboxed ? {} : packages.env), ...parts.passed, ...env },
     path: job.env.path,
     locale: parts.locale,
     relay: parts.assets.relay,

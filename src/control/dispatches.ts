@@ -4,20 +4,26 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { costOf, otherModels } from '../core/cost.ts';
+import { diskFault } from '../core/disk-fault.ts';
 import { journalFacts } from '../core/journal-facts.ts';
 import { type LiveFold, liveView, startFold, step } from '../core/live-state.ts';
 import { type DispatchPlaces, dispatchPlaces, statePlaces } from '../core/places.ts';
+import { nextTurn } from '../core/queue.ts';
 import { emptyResult } from '../core/run-result.ts';
 import { usageOf } from '../core/usage.ts';
+import { noteId } from '../drivers/ids.ts';
 import { killProcess, sweepDispatch } from '../drivers/sandbox/identity.ts';
 import { type ShimProgram, spawnShim, stopShim, type WaitingShim } from '../drivers/shim-process.ts';
 import { readJournal } from '../drivers/store/journal.ts';
 import { PanError } from '../protocol/error.ts';
 import type { JournalEvent, SettledEvent } from '../protocol/event.ts';
 import { Job, type RunResult, type StartPipe } from '../protocol/job.ts';
+import type { AnswerEvent } from '../protocol/question.ts';
 import type { Receipt } from '../protocol/receipt.ts';
 import type { MeteredRequest } from '../protocol/usage.ts';
 import type { BoxParts } from './box.ts';
+import { freeScratch } from './clean-up.ts';
+import type { Asking, Questions } from './questions.ts';
 import { repair } from './repair.ts';
 import { type SettleParts, settle } from './settle.ts';
 import { supervise } from './supervise.ts';
@@ -25,13 +31,21 @@ import { supervise } from './supervise.ts';
 /** A shim that does not end this long after it was told to stop is killed, ms. */
 const STOP_MS = 10_000;
 const RETRY_MS = 5_000;
+/** Other programs give memory back without telling anybody: a queue that waits is looked at again after this long, ms. */
+const QUEUE_MS = 5_000;
+/** What began this long ago has taken the memory it needs, ms. */
+const GROWN_MS = 20_000;
+/** Shims that may wait for their admission at once. */
+const PREPARED = 4;
 
-export interface DispatchParts extends SettleParts, BoxParts {
+export interface DispatchParts extends Omit<SettleParts, 'ask' | 'wallMs'>, BoxParts {
+  questions: Questions;
   state: string;
   shim: ShimProgram;
-  concurrency(): number;
-  /** Runs `work` while no other apply is going on in the same repository. */
-  oneAtATime<T>(commonDir: string, work: () => Promise<T>): Promise<T>;
+  /** Free memory of the host, MB. */
+  availableMb(): number;
+  /** A model request of a dispatch ended at `at`, ms since 1970; told again after a restart. */
+  onRequest(job: Job, request: MeteredRequest, at: number): void;
   log(line: string): void;
 }
 
@@ -43,7 +57,13 @@ interface Live {
   /** Started while the dispatch was admitted. */
   shim: WaitingShim | null;
   running: boolean;
+  /** Monotonic, ms. */
+  begunMs: number;
+  /** Monotonic, ms; null where another daemon took it in. */
+  queuedMs: number | null;
   cancelled: boolean;
+  /** Why its end cannot be written down yet; one sentence and what happens next. */
+  fault: string | null;
   /** `journal`: it grew. `settled`: the receipt is in the chain. */
   changed: EventEmitter;
 }
@@ -67,6 +87,8 @@ export interface Dispatches {
     agent: string;
     worker: string;
     state: string;
+    /** What it waits for; null where it does not wait in the queue. */
+    reason: string | null;
     since: string;
     pid: number | null;
     usage: unknown;
@@ -75,6 +97,8 @@ export interface Dispatches {
     project: string;
   }[];
   isLive(id: string): boolean;
+  /** Of a dispatch without a receipt; null for any other. */
+  job(id: string): Job | null;
   /** Journal events from `from` on, then the receipt; whether it is live or long settled. */
   stream(id: string, from: number, signal: AbortSignal): AsyncGenerator<JournalEvent | SettledEvent>;
   wait(id: string, signal: AbortSignal): Promise<Receipt>;
@@ -87,6 +111,8 @@ export function createDispatches(parts: DispatchParts): Dispatches {
   const queue: string[] = [];
   /** Dispatches that are being admitted and have a shim. */
   const prepared = new Set<string>();
+  let waits: ReadonlyMap<string, string> = new Map();
+  let again: NodeJS.Timeout | undefined;
 
   const add = (job: Job, start: StartPipe | null, shim: WaitingShim | null): Live => {
     const entry: Live = {
@@ -96,27 +122,52 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       start,
       shim,
       running: false,
+      begunMs: 0,
+      queuedMs: null,
       cancelled: false,
+      fault: null,
       changed: new EventEmitter().setMaxListeners(0),
     };
     live.set(job.id, entry);
     return entry;
   };
 
-  const freeSlots = () => parts.concurrency() - [...live.values()].filter((entry) => entry.running).length;
-
   const pump = () => {
-    let free = freeSlots();
-    for (const id of [...queue]) {
+    clearTimeout(again);
+    const waiting = queue.flatMap((id) => {
       const entry = live.get(id);
-      if (!entry || free <= 0) continue;
       // Found after a restart: its key was in the memory of the daemon that died. Any client brings it again.
-      if (!entry.start) continue;
-      queue.splice(queue.indexOf(id), 1);
-      free -= 1;
+      return entry?.start ? [entry] : [];
+    });
+    const running = [...live.values()].filter((entry) => entry.running);
+    const turn = nextTurn(
+      waiting.map(({ job }) => ({ ...shareOf(job), ancestors: ancestorsOf(job), memoryMb: job.memoryMb })),
+      running.map(({ job, begunMs }) => ({
+        ...shareOf(job),
+        reservedMb: performance.now() - begunMs < GROWN_MS ? job.memoryMb : 0,
+      })),
+      parts.availableMb(),
+    );
+    waits = turn.waits;
+    for (const entry of waiting.filter(({ job }) => turn.begin.includes(job.id))) {
+      queue.splice(queue.indexOf(entry.job.id), 1);
       entry.running = true;
-      void begin(entry, entry.start);
+      entry.begunMs = performance.now();
+      void begin(entry, entry.start as StartPipe);
     }
+    if (waits.size > 0) again = setTimeout(pump, QUEUE_MS).unref();
+  };
+
+  const ancestorsOf = (job: Job): string[] => {
+    const parent = job.parent === null ? undefined : live.get(job.parent);
+    return parent ? [parent.job.id, ...ancestorsOf(parent.job)] : [];
+  };
+
+  const waitsFor = (entry: Live): string | null => {
+    if (!queue.includes(entry.job.id)) return null;
+    if (!entry.start)
+      return `its keys, which were in the memory of a daemon that is gone: \`pancode wait ${entry.job.id}\` brings them`;
+    return waits.get(entry.job.id) ?? null;
   };
 
   const begin = async (entry: Live, start: StartPipe) => {
@@ -149,7 +200,10 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     try {
       const end = await supervise(entry.job, places, 0, (event) => {
         entry.fold = step(entry.fold, event);
-        if (event.type === 'request') entry.requests.push(event.request);
+        if (event.type === 'request') {
+          entry.requests.push(event.request);
+          parts.onRequest(entry.job, event.request, Date.parse(event.at));
+        }
         entry.changed.emit('journal');
       });
       if (end.kind === 'never-started') {
@@ -173,14 +227,19 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     const leftovers = await sweepDispatch(entry.job.id);
     const enforcement = { ...result.enforcement, leftoversKilled: result.enforcement.leftoversKilled + leftovers };
     entry.fold = { ...entry.fold, phase: 'applying', since: parts.now().toISOString() };
-    const settleNow = () => settle(entry.job, places, { ...result, enforcement }, parts);
+    const ask: SettleParts['ask'] = (put, stance, notify) => askPerson(entry, places, { put, stance, notify });
+    const wallMs = () => (entry.queuedMs === null ? null : Math.round(performance.now() - entry.queuedMs));
     for (;;) {
       try {
-        await parts.oneAtATime(entry.job.project.commonDir, settleNow);
+        await settle(entry.job, places, { ...result, enforcement }, { ...parts, ask, wallMs });
         break;
       } catch (error) {
         // The receipt could not be written (a full disk, most likely). Nothing is lost: journal and result stay, and it is tried again.
         parts.log(`${entry.job.id}: the receipt could not be written: ${String(error)}`);
+        const why = diskFault(error)?.message ?? (error instanceof Error ? error.message : String(error));
+        entry.fault = `Its receipt cannot be written yet: ${why} Its work is kept; this is tried again every ${RETRY_MS / 1000} s.`;
+        entry.changed.emit('journal');
+        freeScratch(places);
         await delay(RETRY_MS);
       }
     }
@@ -189,6 +248,35 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     entry.changed.emit('settled');
     entry.changed.emit('journal');
     pump();
+  };
+
+  /** Whoever waits for a person holds nobody up. */
+  const askPerson = (
+    entry: Live,
+    places: DispatchPlaces,
+    what: Pick<Asking, 'put' | 'stance' | 'notify'>,
+  ): Promise<AnswerEvent> => {
+    entry.running = false;
+    pump();
+    const answer = parts.questions.ask({
+      job: entry.job,
+      places,
+      ...what,
+      usd: costSoFar(entry).usd,
+      deliver(event) {
+        entry.fold = step(entry.fold, event);
+        entry.changed.emit('journal');
+      },
+    });
+    // Cancelled while its change was looked at.
+    if (entry.cancelled) parts.questions.withdraw(entry.job.id);
+    return answer;
+  };
+
+  const costSoFar = ({ job, requests }: Live) => {
+    const simulated = requests.some((request) => request.simulated);
+    const mixed = otherModels(requests, job.worker.model).length > 0;
+    return costOf(usageOf(requests, null, null), job.price, { billing: job.upstream.billing, simulated, mixed });
   };
 
   /** Nobody looked at a copy: what is in it stays there. */
@@ -218,7 +306,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       fs.mkdirSync(path.dirname(places.dir), { recursive: true, mode: 0o700 });
       // One that is there already is the last that is left of a dispatch.
       fs.mkdirSync(places.dir, { mode: 0o700 });
-      if (freeSlots() <= queue.length + prepared.size) return null;
+      if (queue.length > 0 || prepared.size >= PREPARED) return null;
       try {
         const shim = spawnShim(parts.shim, parts.state, id, places);
         prepared.add(id);
@@ -235,6 +323,13 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     submit(job, start, shim) {
       prepared.delete(job.id);
       const entry = add(job, start, shim);
+      // Admission was moments ago: only from here on can a clock that is set make a difference.
+      entry.queuedMs = performance.now() - Math.max(0, parts.now().getTime() - Date.parse(job.queued));
+      try {
+        noteId(statePlaces(parts.state).lastId, job.id);
+      } catch (error) {
+        parts.log(`${job.id}: the next id may sort before it: ${String(error)}`);
+      }
       queue.push(job.id);
       pump();
       // None waits in the queue, where it would only take memory.
@@ -246,9 +341,13 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       for (const id of fs.existsSync(dispatches) ? fs.readdirSync(dispatches).sort() : []) {
         if (parts.ledger.has(id)) continue;
         const file = path.join(dispatches, id, 'job.json');
-        // A directory without a sealed job is an admission that was cut off before anything was accepted.
+        // A directory without a sealed job is an admission that was cut off before anything was accepted. Or its job was lost: never its work.
         if (!fs.existsSync(file)) {
-          fs.rmSync(path.join(dispatches, id), { recursive: true, force: true });
+          if (fs.existsSync(dispatchPlaces(parts.state, id).copy))
+            parts.log(
+              `${id}: ${file} is gone, but there is work in its copy: bring it back with \`pancode salvage ${id}\``,
+            );
+          else fs.rmSync(path.join(dispatches, id), { recursive: true, force: true });
           continue;
         }
         const job = readJob(file);
@@ -271,32 +370,41 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       [...live.values()].map((entry) => {
         const view = liveView(entry.fold, parts.now().getTime());
         const usage = usageOf(entry.requests, null, null);
-        const simulated = entry.requests.some((request) => request.simulated);
-        const mixed = otherModels(entry.requests, entry.job.worker.model).length > 0;
         return {
           id: entry.job.id,
           agent: entry.job.agent.name,
           worker: entry.job.worker.id,
           state: view.state,
+          reason: entry.fault ?? waitsFor(entry),
           since: view.since,
           pid: entry.fold.agentPid,
           usage,
-          cost: costOf(usage, entry.job.price, { billing: entry.job.upstream.billing, simulated, mixed }),
+          cost: costSoFar(entry),
           task: entry.job.task,
           project: entry.job.project.root,
         };
       }),
     isLive: (id) => live.has(id),
+    job: (id) => live.get(id)?.job ?? null,
     async *stream(id, from, signal) {
       const { journal } = dispatchPlaces(parts.state, id);
       if (!live.has(id)) receiptOf(id);
       let offset = 0;
+      let seq = 0;
+      let told: string | null = null;
       for (;;) {
         const entry = live.get(id);
         const grown = entry ? once(entry.changed, 'journal', { signal }).catch(() => {}) : null;
         const read = readJournal(journal, offset);
         offset = read.bytes;
-        for (const event of read.events) if (event.seq >= from) yield event;
+        for (const event of read.events) {
+          seq = event.seq;
+          if (event.seq >= from) yield event;
+        }
+        // It is in no journal, so it has no number of its own.
+        if (entry?.fault && entry.fault !== told)
+          yield { seq, at: parts.now().toISOString(), type: 'notice', text: entry.fault };
+        told = entry?.fault ?? told;
         if (signal.aborted) return;
         if (!grown) break;
         await grown;
@@ -315,6 +423,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
         await finish(entry, neverRan(entry.job, 'cancelled', 'Cancelled before it started.'));
         return settled;
       }
+      if (parts.questions.withdraw(id)) return settled;
       // The shim may be starting, or hung: if the polite way has no effect in time, it dies and the rest is repaired.
       const force = setTimeout(() => killShim(places.journal), STOP_MS);
       const over = settled.then(() => true);
@@ -333,6 +442,8 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     },
   };
 }
+
+const shareOf = (job: Job) => ({ id: job.id, party: job.session ?? job.project.root, slots: job.slots });
 
 /** Whether a shim has written anything of this dispatch. */
 const hasBegun = (places: DispatchPlaces) => readJournal(places.journal).events.length > 0;

@@ -1,29 +1,28 @@
 /** Which endpoints a client has: configured ones, public services its keys open, and local engines that answer. Pure but for `URL`. */
-import { withoutVersion } from '../core/base-url.ts';
+import { isLoopback, withoutVersion } from '../core/base-url.ts';
 import type { Provider } from '../core/contracts.ts';
 import { tierOfModel } from '../core/tiers.ts';
 import type { Config } from '../protocol/config.ts';
 import type { EndpointEntry, ModelEntry } from '../protocol/fleet.ts';
 
 export type ProviderAnswer = Awaited<ReturnType<Provider['probe']>>;
+type Keys = Readonly<Record<string, string>>;
 
 export interface WantedEndpoint {
   id: string;
   providerId: string;
-  /** undefined: PanCode has no such provider yet. */
+  /** undefined: PanCode has no such provider. */
   provider: Provider | undefined;
   url: string;
   apiKeyEnv: string | null;
   models: NonNullable<Config['endpoints'][number]['models']>;
-  /** Found by looking, so it is listed only where it answers. */
-  discovered: boolean;
 }
 
-/** Configured endpoints first; what discovery would add under the same id or URL is left out. */
+/** Configured endpoints first, then the services whose key is there; a service under the same id or URL as a configured one is left out. */
 export function wantedEndpoints(
   config: Pick<Config, 'endpoints' | 'discover'>,
   providers: readonly Provider[],
-  keys: Record<string, string>,
+  keys: Keys,
 ): WantedEndpoint[] {
   const wanted: WantedEndpoint[] = config.endpoints.map((endpoint) => ({
     id: endpoint.id,
@@ -32,51 +31,109 @@ export function wantedEndpoints(
     url: endpoint.url,
     apiKeyEnv: endpoint.apiKeyEnv ?? null,
     models: endpoint.models ?? [],
-    discovered: false,
   }));
   if (!config.discover) return wanted;
-  const add = (provider: Provider, url: string, apiKeyEnv: string | null, discovered: boolean): void => {
-    const taken = wanted.some((one) => one.id === provider.id || withoutVersion(one.url) === withoutVersion(url));
-    if (!taken)
-      wanted.push({ id: provider.id, providerId: provider.id, provider, url, apiKeyEnv, models: [], discovered });
-  };
   for (const provider of providers) {
-    if (provider.cloud !== null && keys[provider.cloud.apiKeyEnv])
-      add(provider, provider.cloud.url, provider.cloud.apiKeyEnv, false);
-    for (const url of provider.discoverUrls(keys)) add(provider, url, null, true);
+    const apiKeyEnv = keyVariables(provider).find((name) => keys[name]);
+    if (!provider.cloud || apiKeyEnv === undefined) continue;
+    const { url } = provider.cloud;
+    const taken = wanted.some((one) => one.id === provider.id || placeOf(one.url) === placeOf(url));
+    if (!taken) wanted.push({ id: provider.id, providerId: provider.id, provider, url, apiKeyEnv, models: [] });
   }
   return wanted;
 }
 
-/** `answer` undefined: not asked yet. null: a discovered engine that is not there. */
-export function endpointEntry(
+/** Variables that may hold the key of a provider's public service, first choice first. */
+export const keyVariables = ({ cloud }: Pick<Provider, 'cloud'>): string[] =>
+  cloud ? [cloud.apiKeyEnv, ...(cloud.otherKeyEnvs ?? [])] : [];
+
+/** Loopback addresses where an engine may be. Which one it is, or that it is none, only its answer says. */
+export function engineUrls(
+  config: Pick<Config, 'endpoints' | 'discover'>,
+  providers: readonly Provider[],
+  keys: Keys,
+): string[] {
+  if (!config.discover) return [];
+  const configured = config.endpoints.map(({ url }) => placeOf(url));
+  const urls = new Map<string, string>();
+  for (const url of providers.flatMap((provider) => provider.discoverUrls(keys)))
+    if (isLoopback(url) && !configured.includes(placeOf(url))) urls.set(placeOf(url), url);
+  return [...urls.values()];
+}
+
+/** An engine that answers, or has answered before at this address. */
+export interface Engine {
+  provider: Provider;
+  url: string;
+  /** null: it does not answer any more. */
+  answer: NonNullable<ProviderAnswer> | null;
+}
+
+/**
+ * Asks an address what it is, all kinds at once. Whoever wants a key is not told apart: that is to be configured. null: none of them.
+ * `timeoutMs`: for one question.
+ */
+export async function identify(
+  url: string,
+  providers: readonly Provider[],
+  timeoutMs: number,
+): Promise<{ provider: Provider; answer: NonNullable<ProviderAnswer> } | null> {
+  const answers = await Promise.all(providers.map((provider) => provider.probe(url, { apiKey: null, timeoutMs })));
+  for (const [n, answer] of answers.entries())
+    if (answer && answer.state !== 'auth-required') return { provider: providers[n]!, answer };
+  return null;
+}
+
+/** Engines under the name of their kind; where that is taken, with their port behind it. */
+export function engineEntries(engines: readonly Engine[], takenIds: readonly string[]): EndpointEntry[] {
+  const taken = new Set(takenIds);
+  return engines.map(({ provider, url, answer }) => {
+    const port = new URL(url).port || (url.startsWith('https:') ? '443' : '80');
+    const id = taken.has(provider.id) ? `${provider.id}-${port}` : provider.id;
+    taken.add(id);
+    const wanted = { id, providerId: provider.id, provider, url, apiKeyEnv: null, models: [] };
+    return answer
+      ? entryOf(wanted, answer.state, answer.reason, answer)
+      : entryOf(wanted, 'unavailable', `it answered at ${url} before and does not any more: start it again`);
+  });
+}
+
+/** `answer` undefined: not asked yet. null: nobody of that kind is there. */
+export function endpointEntry(wanted: WantedEndpoint, answer: ProviderAnswer | undefined, keys: Keys): EndpointEntry {
+  if (wanted.provider === undefined)
+    return entryOf(wanted, 'unsupported', `the provider ${wanted.providerId} is not built yet`);
+  if (wanted.apiKeyEnv !== null && !keys[wanted.apiKeyEnv])
+    return entryOf(wanted, 'auth-required', `the variable ${wanted.apiKeyEnv} is not set`);
+  if (answer === undefined) return entryOf(wanted, 'unavailable', 'it has not answered yet');
+  if (answer === null)
+    return entryOf(wanted, 'unavailable', `no ${wanted.providerId} service answers at ${wanted.url}`);
+  return entryOf(wanted, answer.state, answer.reason, answer);
+}
+
+function entryOf(
   wanted: WantedEndpoint,
-  answer: ProviderAnswer | undefined,
-  keys: Record<string, string>,
-): EndpointEntry | null {
-  const entry = (
-    state: EndpointEntry['state'],
-    reason: string | null,
-    listed: readonly ModelEntry[] = [],
-  ): EndpointEntry => ({
+  state: EndpointEntry['state'],
+  reason: string | null,
+  answer: Pick<NonNullable<ProviderAnswer>, 'models' | 'slots'> = { models: [] },
+): EndpointEntry {
+  const { provider } = wanted;
+  const listed = answer.models;
+  return {
     id: wanted.id,
     provider: wanted.providerId,
     url: wanted.url,
     state,
     reason,
-    wire: wanted.provider?.wire ?? null,
+    retryAt: null,
+    wire: provider?.wire ?? null,
     apiKeyEnv: wanted.apiKeyEnv,
     models: chosenModels(wanted, listed),
-    // A public service offers more than the short list that ships; one that lists nothing may have anything.
-    openEnded: wanted.models.length === 0 && (listed.length === 0 || Boolean(wanted.provider?.cloud)),
-  });
-  if (wanted.provider === undefined) return entry('unsupported', `the provider ${wanted.providerId} is not built yet`);
-  if (wanted.apiKeyEnv !== null && !keys[wanted.apiKeyEnv])
-    return entry('auth-required', `the variable ${wanted.apiKeyEnv} is not set`);
-  if (answer === undefined) return wanted.discovered ? null : entry('unavailable', 'it has not answered yet');
-  if (answer === null)
-    return wanted.discovered ? null : entry('unavailable', `no ${wanted.providerId} service answers at ${wanted.url}`);
-  return entry(answer.state, answer.reason, answer.models);
+    slots: answer.slots ?? null,
+    // A public service offers more than the short list that ships; one that lists nothing may have anything. A local engine lists all it has.
+    openEnded:
+      wanted.models.length === 0 &&
+      (Boolean(provider?.cloud) || (listed.length === 0 && provider !== undefined && provider.billing !== 'local')),
+  };
 }
 
 /** Models named in the configuration are the list; what the service says about them fills in the rest. */
@@ -94,3 +151,7 @@ function chosenModels(wanted: WantedEndpoint, listed: readonly ModelEntry[]): Mo
     };
   });
 }
+
+/** `localhost` and 127.0.0.1 are one place. */
+const placeOf = (url: string): string =>
+  withoutVersion(url).replace(/^(https?:\/\/)localhost(?=[:/]|$)/, '$1127.0.0.1');

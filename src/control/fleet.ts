@@ -2,30 +2,39 @@
  * The fleet: what can work, with its health. A snapshot is taken from what is known and returns at once; looking, asking and
  * listing go on in the background and are kept by fingerprint over restarts.
  */
-import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import { withoutVersion } from '../core/base-url.ts';
 import type { Provider, Runtime, RuntimeProbe } from '../core/contracts.ts';
+import type { Outcome } from '../core/cool-down.ts';
+import { withCordons } from '../core/cordons.ts';
 import { tierOfModel } from '../core/tiers.ts';
 import { ownUpstream } from '../core/upstream.ts';
 import { buildWorkers, type RuntimeModels } from '../core/workers.ts';
 import { loadConfig } from '../drivers/config.ts';
-import { type FoundProgram, inspectProgram, scanPath } from '../drivers/path-scan.ts';
+import { readCordons } from '../drivers/cordon-file.ts';
+import { askShellPath, loginShell, usersShell } from '../drivers/login-shell.ts';
 import { openProbeCache } from '../drivers/probe-cache.ts';
 import { createProbeHost } from '../drivers/probe-host.ts';
 import type { ClientContext } from '../protocol/api.ts';
 import type { Config } from '../protocol/config.ts';
 import type { EndpointEntry, Fleet, RuntimeEntry } from '../protocol/fleet.ts';
 import { type Findable, findables, NOTHING } from './clis.ts';
-import { endpointEntry, type ProviderAnswer, type WantedEndpoint, wantedEndpoints } from './endpoints.ts';
+import { createHealth, type Service } from './health.ts';
 import { createProbes } from './probes.ts';
+import { type Found, findPrograms, sought } from './search.ts';
+import { createServices } from './services.ts';
 
 export interface FleetParts {
   runtimes: readonly Runtime[];
   providers: readonly Provider[];
   /** Answers of programs are kept here; its directory also holds the home they are asked in. */
   cacheFile: string;
-  /** Milliseconds. */
+  /** What a person has taken out of the fleet. */
+  cordonFile: string;
+  /** Milliseconds since 1970. */
   now(): number;
+  /** How long an address is asked whether an engine is there; default 300. */
+  discoveryMs?: number;
   /** PanCode's own version: another one asks every program again. */
   version?: string;
 }
@@ -36,7 +45,17 @@ export interface FleetContext {
   path: string;
   home: string;
   keys: Record<string, string>;
+  /** Program of the person's login shell, which may know of more programs; absent or null = none is asked. */
+  shell?: string | null;
 }
+
+export const fleetContext = (config: Config, client: ClientContext): FleetContext => ({
+  config,
+  path: client.path,
+  home: client.home,
+  keys: client.keys,
+  shell: client.shell ?? usersShell(),
+});
 
 /** A program that runs a runtime, as a job needs it. */
 export interface RuntimeProgram {
@@ -44,45 +63,67 @@ export interface RuntimeProgram {
   installRoots: string[];
 }
 
-/** A local engine answers in a few milliseconds; a hosted or busy one gets longer. */
-const DISCOVERY_MS = 300;
-const CONFIGURED_MS = 2_000;
-/** How long an answer counts as news. What is down is looked at again sooner. */
+/** How long a search counts as news. */
 const SCAN_FRESH_MS = 5_000;
-const READY_FRESH_MS = 15_000;
-const ABSENT_FRESH_MS = 3_000;
+/** A login shell that would not say its PATH is left alone this long. */
+const SHELL_FAILED_MS = 600_000;
 
 export type FleetSource = ReturnType<typeof createFleet>;
 
 export function createFleet(parts: FleetParts) {
   const subjects = findables(parts.runtimes);
   const cache = openProbeCache(parts.cacheFile);
-  const scans = createProbes<ReadonlyMap<string, FoundProgram>>({ now: parts.now, atOnce: 4 });
+  const scans = createProbes<ReadonlyMap<string, Found>>({ now: parts.now, atOnce: 4 });
+  const shells = createProbes<string | null>({ now: parts.now, atOnce: 1 });
   const programs = createProbes<RuntimeProbe>({ now: parts.now, atOnce: 2 });
-  const services = createProbes<ProviderAnswer>({ now: parts.now, atOnce: 16 });
-  const all = [scans, programs, services];
+  const services = createServices(parts);
+  const all = [scans, shells, programs, ...services.probes];
+  const health = createHealth(parts.now);
   const stopping = new AbortController();
 
-  const programOf = (subject: Findable, context: FleetContext): FoundProgram | null | undefined => {
-    if (subject.programs.length === 0) return null;
-    const found = scans.known(scanKey(subjects, context));
-    return found === undefined ? undefined : (found.get(subject.id) ?? null);
-  };
-
-  const answerOf = (
-    subject: Findable,
-    program: FoundProgram | null,
-    context: FleetContext,
-  ): RuntimeProbe | undefined => {
-    const key = [parts.version ?? '', subject.id, subject.adapter, program?.fingerprint ?? ''].join('\0');
-    const kept = cache.get(key);
-    if (kept) return kept;
-    const host = createProbeHost({
-      path: context.path,
+  const hostOf = (context: FleetContext, path: string) =>
+    createProbeHost({
+      path,
       home: context.home,
       scratchHome: join(dirname(parts.cacheFile), 'probe-home'),
       stopped: stopping.signal,
     });
+
+  /** Of the login shell; null where it is not known, or not asked. Never waits. */
+  const shellPathOf = (context: FleetContext): string | null => {
+    const { shell, home } = context;
+    if (shell == null || !context.config.discover) return null;
+    const path = shells.ask(
+      [shell, home].join('\0'),
+      async () => {
+        const found = await loginShell(shell, home);
+        if (!found) return null;
+        const kept = cache.path(found.fingerprint);
+        if (kept !== null) return kept;
+        const answer = await askShellPath(found, hostOf(context, context.path).run);
+        if (answer !== null && !stopping.signal.aborted) cache.setPath(found.fingerprint, answer);
+        return answer;
+      },
+      (last) => (last == null ? SHELL_FAILED_MS : SCAN_FRESH_MS),
+    );
+    return path ?? null;
+  };
+
+  const programOf = (subject: Findable, context: FleetContext): Found | null | undefined => {
+    if (subject.programs.length === 0) return null;
+    const found =
+      scans.known(scanKey(subjects, context, shellPathOf(context))) ?? scans.known(scanKey(subjects, context, null));
+    return found === undefined ? undefined : (found.get(subject.id) ?? null);
+  };
+
+  const searchPathOf = (program: Found | null | undefined, context: FleetContext): string =>
+    program?.elsewhere ? `${context.path}:${program.directory}` : context.path;
+
+  const answerOf = (subject: Findable, program: Found | null, context: FleetContext): RuntimeProbe | undefined => {
+    const key = [parts.version ?? '', subject.id, subject.adapter, program?.fingerprint ?? ''].join('\0');
+    const kept = cache.get(key);
+    if (kept) return kept;
+    const host = hostOf(context, searchPathOf(program, context));
     return programs.ask(
       key,
       async () => {
@@ -123,38 +164,38 @@ export function createFleet(parts: FleetParts) {
         : done({ path, reason: 'found; it has not said its version yet' });
     const { version, state, reason } = answer;
     const keyless = state === 'ready' && subject.wire !== null ? missingKey(subject, context, parts.providers) : null;
-    return done(
-      { path, version, state: keyless === null ? state : 'auth-required', reason: keyless ?? reason },
+    const where = program?.elsewhere ? `not on PATH: found in ${program.directory}` : null;
+    const known = done(
+      {
+        path,
+        version,
+        state: keyless === null ? state : 'auth-required',
+        reason: [keyless ?? reason, where].filter((part) => part !== null).join('; ') || null,
+      },
       answer.models,
     );
+    const upstream = ownUpstream(subject, context.config, parts.providers);
+    return upstream
+      ? { ...known, entry: health.seen(known.entry, { id: subject.id, baseUrl: upstream.baseUrl }) }
+      : known;
   };
 
-  const endpointOf = (wanted: WantedEndpoint, context: FleetContext): EndpointEntry | null => {
-    const { provider } = wanted;
-    const key = wanted.apiKeyEnv === null ? null : (context.keys[wanted.apiKeyEnv] ?? null);
-    if (provider === undefined || (wanted.apiKeyEnv !== null && !key))
-      return endpointEntry(wanted, undefined, context.keys);
-    const sealed = key === null ? '' : createHash('sha256').update(key).digest('hex');
-    const answer = services.ask(
-      [provider.id, wanted.url, sealed].join('\0'),
-      () => provider.probe(wanted.url, { apiKey: key, timeoutMs: wanted.discovered ? DISCOVERY_MS : CONFIGURED_MS }),
-      (last) => (last?.state === 'ready' ? READY_FRESH_MS : ABSENT_FRESH_MS),
-    );
-    return endpointEntry(wanted, answer, context.keys);
-  };
+  const endpointsOf = (context: FleetContext): EndpointEntry[] =>
+    services
+      .endpoints(context)
+      .map((entry) => health.seen(entry, { id: entry.id, baseUrl: withoutVersion(entry.url) }));
 
   const snapshot = (context: FleetContext): Fleet => {
+    const shellPath = shellPathOf(context);
     scans.ask(
-      scanKey(subjects, context),
-      () => lookFor(subjects, context),
+      scanKey(subjects, context, shellPath),
+      () => findPrograms(subjects, context, shellPath),
       () => SCAN_FRESH_MS,
     );
     const runtimes = subjects.map((subject) => runtimeModels(subject, context));
-    const endpoints = wantedEndpoints(context.config, parts.providers, context.keys)
-      .map((wanted) => endpointOf(wanted, context))
-      .filter((entry) => entry !== null);
+    const endpoints = endpointsOf(context);
     const acp = Object.entries(context.config.runtimes).filter(([, runtime]) => runtime.kind === 'acp');
-    return {
+    const fleet = {
       runtimes: [
         ...runtimes.map(({ entry }) => entry),
         ...acp.map(([id]): RuntimeEntry => ({ id, path: null, version: null, can: NOTHING, ...NO_ACP })),
@@ -162,6 +203,7 @@ export function createFleet(parts: FleetParts) {
       endpoints,
       workers: buildWorkers(runtimes, endpoints),
     };
+    return withCordons(fleet, readCordons(parts.cordonFile));
   };
 
   /** Resolves when nothing is being asked any more. Every question is limited in time. */
@@ -176,33 +218,44 @@ export function createFleet(parts: FleetParts) {
     /** What a client's request means for the fleet. Throws PanError (exit 2) on a wrong configuration. */
     async contextOf(client: ClientContext, configDir: string): Promise<FleetContext> {
       const { config } = await loadConfig({ configDir, projectRoot: null, flags: { preset: client.preset } });
-      return { config, path: client.path, home: client.home, keys: client.keys };
+      return fleetContext(config, client);
     },
     /**
      * A snapshot as soon as `until` holds for one, or when everything asked for it has been answered, or after `timeoutMs` (15 s).
-     * Without `until`: everything that can be known now.
+     * Without `until`: everything that can be known now; with `soon`, without what the login shell may know, which takes its time.
      */
     async fresh(
       context: FleetContext,
-      options: { until?: (fleet: Fleet) => boolean; timeoutMs?: number } = {},
+      options: { until?: (fleet: Fleet) => boolean; timeoutMs?: number; soon?: boolean } = {},
     ): Promise<Fleet> {
       const deadline = AbortSignal.timeout(options.timeoutMs ?? 15_000);
       const late = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }));
       for (;;) {
         const fleet = snapshot(context);
-        if (options.until?.(fleet) || deadline.aborted || !all.some((probes) => probes.busy())) return fleet;
-        await Promise.race([...all.filter((probes) => probes.busy()).map((probes) => probes.next()), late]);
+        const busy = all.filter((probes) => probes.busy() && !(options.soon && probes === shells));
+        if (options.until?.(fleet) || deadline.aborted || busy.length === 0) return fleet;
+        await Promise.race([...busy.map((probes) => probes.next()), late]);
       }
     },
-    /** Asks everything again at the next snapshot, what is cached on disk too. */
+    /** Asks everything again at the next snapshot, what is cached on disk too, and what was left alone after failures. */
     forget(): void {
       cache.clear();
+      health.forget();
       for (const probes of all) probes.forget();
+    },
+    /** A model request ended at `at`, ms since 1970: how its service did decides whether the next dispatch gets it. */
+    report(service: Service, outcome: Outcome, at: number): void {
+      health.report(service, outcome, at);
+    },
+    /** PATH on which a runtime's program finds its companions. */
+    searchPath(runtimeId: string, context: FleetContext): string {
+      const subject = subjects.find((one) => one.id === runtimeId);
+      return searchPathOf(subject && programOf(subject, context), context);
     },
     /** Ends every program that is being asked; resolves when none of them is alive. */
     async close(): Promise<void> {
       stopping.abort();
-      await programs.settled();
+      await Promise.all([programs.settled(), shells.settled()]);
       await cache.written();
     },
     /** What a job needs to start a runtime; null where it is not found or has not answered. */
@@ -219,42 +272,17 @@ export function createFleet(parts: FleetParts) {
 
 const NO_ACP = { state: 'unsupported', reason: 'agents that speak ACP are not built yet' } as const;
 
-/** Programs that discovery may look for: with `discover: false` only those the configuration names. */
-function sought(subjects: readonly Findable[], config: Config): Findable[] {
-  return subjects.filter(
-    ({ id, programs }) => programs.length > 0 && (config.discover || Object.hasOwn(config.runtimes, id)),
-  );
-}
-
-function scanKey(subjects: readonly Findable[], { path, config }: FleetContext): string {
-  return JSON.stringify([path, sought(subjects, config).map(({ id }) => [id, config.runtimes[id]?.path ?? null])]);
-}
-
-/** By runtime id. */
-async function lookFor(
-  subjects: readonly Findable[],
-  { path, config }: FleetContext,
-): Promise<Map<string, FoundProgram>> {
-  const wanted = sought(subjects, config);
-  const scanned = await scanPath(
-    path,
-    wanted.flatMap(({ programs }) => programs),
-  );
-  const found = await Promise.all(
-    wanted.map(async ({ id, programs }) => {
-      const override = config.runtimes[id]?.path;
-      if (override !== undefined) return [id, await inspectProgram(override)] as const;
-      return [id, programs.map((name) => scanned.get(name)).find((hit) => hit !== undefined) ?? null] as const;
-    }),
-  );
-  return new Map(found.filter((entry): entry is [string, FoundProgram] => entry[1] !== null));
+function scanKey(subjects: readonly Findable[], context: FleetContext, shellPath: string | null): string {
+  const { path, home, config } = context;
+  const wanted = sought(subjects, context).map(({ id }) => [id, config.runtimes[id]?.path ?? null]);
+  return JSON.stringify([path, home, shellPath, wanted]);
 }
 
 function missing({ id, programs }: Findable, { config }: FleetContext): string {
   const override = config.runtimes[id]?.path;
   if (override !== undefined) return `runtimes.${id}.path (${override}) is no program that can be run`;
   if (!config.discover && !Object.hasOwn(config.runtimes, id)) return 'not looked for: discover is false';
-  return `no "${programs[0]}" on PATH`;
+  return `no "${programs[0]}" on PATH or where installers put it`;
 }
 
 /** Why a runtime with one upstream of its own cannot reach it; null = it can. */

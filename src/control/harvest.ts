@@ -1,6 +1,8 @@
 /** The work of a writer, from its copy into `refs/pancode/<id>/result`. */
+import path from 'node:path';
 import type { DispatchPlaces } from '../core/places.ts';
 import type { SandboxSpec } from '../drivers/sandbox/spec.ts';
+import { takeBack } from '../drivers/workspace/env-files.ts';
 import type { GitHost } from '../drivers/workspace/git.ts';
 import {
   type Harvest,
@@ -23,12 +25,14 @@ export interface Harvester {
 }
 
 export interface WorkPlace {
-  job: Job;
+  job: Pick<Job, 'id' | 'profile' | 'project' | 'program' | 'env' | 'unsandboxed'>;
   places: DispatchPlaces;
   project: Project;
   git: GitHost;
   /** The snapshot the copy was made from. */
   base: string;
+  /** Hears what a person should know about the work. */
+  notice?(text: string): void;
 }
 
 export async function startHarvester(work: WorkPlace, parts: BoxParts): Promise<Harvester> {
@@ -37,6 +41,7 @@ export async function startHarvester(work: WorkPlace, parts: BoxParts): Promise<
   const spec: SandboxSpec = {
     ...sandboxSpec(job, places, project, true, parts)({}),
     profile: 'H',
+    caches: [],
     cwd: project.root,
     gateway: null,
     files: [],
@@ -71,6 +76,8 @@ export async function harvestWork(
   parts: BoxParts,
   waiting: Promise<Harvester> | null = null,
 ): Promise<Harvest> {
+  const { copy, given: list, trash } = work.places;
+  takeBack({ copy, list, keep: path.join(trash, 'given'), notice: work.notice ?? (() => {}) });
   const early = waiting === null ? null : await waiting.catch(() => null); // why, the next one tells
   if (early !== null)
     try {

@@ -2,24 +2,29 @@
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Runtime } from '../core/contracts.ts';
-import { dispatchPlaces, statePlaces } from '../core/places.ts';
+import { statePlaces } from '../core/places.ts';
+import { lackOfMemory } from '../core/queue.ts';
+import { loadConfig } from '../drivers/config.ts';
 import type { ShimProgram } from '../drivers/shim-process.ts';
-import { openLedger, type ReceiptFilter } from '../drivers/store/ledger.ts';
-import { verifyChain } from '../drivers/store/receipts.ts';
-import { applyChanges, recoverApply } from '../drivers/workspace/apply.ts';
-import { changesOf } from '../drivers/workspace/diff.ts';
+import { openLedger } from '../drivers/store/ledger.ts';
 import { inspectProject } from '../drivers/workspace/inspect.ts';
-import { undoApply } from '../drivers/workspace/undo.ts';
-import type { ApplyRequest, ClientContext, DispatchRequest } from '../protocol/api.ts';
+import type { ClientContext, DispatchRequest, ImportRequest } from '../protocol/api.ts';
 import { EXIT, PanError } from '../protocol/error.ts';
-import type { Fleet } from '../protocol/fleet.ts';
-import type { Amendment, Receipt } from '../protocol/receipt.ts';
+import type { Answered, AnswerRequest } from '../protocol/question.ts';
+import type { Receipt } from '../protocol/receipt.ts';
 import { admit } from './admit.ts';
+import { createApplies } from './apply.ts';
 import type { Assets } from './box.ts';
+import { discard } from './custody.ts';
 import { createDispatches, type Dispatches } from './dispatches.ts';
 import { createFleet } from './fleet.ts';
+import { createFleetViews } from './fleet-views.ts';
 import { PROVIDERS } from './providers.ts';
+import { type PruneReport, prune } from './prune.ts';
+import { createQuestions } from './questions.ts';
+import { costsOf, importReceipts, receiptFilter } from './receipts.ts';
 import { recoverApplies } from './recover.ts';
+import { steer } from './steer.ts';
 
 export interface PlaneParts {
   roots: { config: string; state: string; cache: string };
@@ -30,11 +35,11 @@ export interface PlaneParts {
   shim: ShimProgram;
   runtimes: Runtime[];
   now(): Date;
+  /** Free memory of the host, MB. */
+  availableMb(): number;
   log(line: string): void;
 }
 
-/** How long `fleet` without `--refresh` waits for answers that are under way, ms. */
-const FIRST_LOOK_MS = 1_500;
 /** How long the end waits for programs that are being asked, ms. */
 const CLOSE_MS = 5_000;
 
@@ -47,6 +52,7 @@ export function createPlane(parts: PlaneParts) {
     runtimes: parts.runtimes,
     providers: PROVIDERS,
     cacheFile: path.join(parts.roots.cache, 'probes.json'),
+    cordonFile: places.cordons,
     now: () => parts.now().getTime(),
     version: parts.version,
   });
@@ -57,15 +63,17 @@ export function createPlane(parts: PlaneParts) {
     await recovered;
     return lane(key, work);
   };
-  let concurrency = 4;
+  const questions = createQuestions({ ...parts, state: parts.roots.state });
   const dispatches: Dispatches = createDispatches({
     ...parts,
     state: parts.roots.state,
     passed: {},
     hide: [parts.roots.state, parts.roots.config],
     ledger,
-    concurrency: () => concurrency,
+    onRequest: ({ worker, upstream }, request, at) =>
+      fleet.report({ id: worker.endpoint ?? worker.runtime, baseUrl: upstream.baseUrl }, request, at),
     oneAtATime,
+    questions,
   });
 
   const settled = (id: string) => {
@@ -105,11 +113,25 @@ export function createPlane(parts: PlaneParts) {
       'See `pancode ps` for running ones and `pancode receipts` for finished ones.',
     );
   };
-  /** Every change of the user's tree by a person's word becomes an amendment. */
-  const amend = (id: string, type: 'apply' | 'undo', files: string[], patchSha256: string | null): Amendment =>
-    ledger.addAmendment({ id, at: parts.now().toISOString(), type, by: 'user', files, patchSha256, commit: null });
+  const questionOf = (given: string): string => {
+    const id = given.toUpperCase();
+    const [, of, n] = /^(.+)-(\d+)$/.exec(id) ?? [];
+    if (of) return `${resolve(of)}-${n}`;
+    const dispatch = resolve(id);
+    const [first, second] = questions.list(dispatch);
+    if (first && !second) return first.id;
+    throw new PanError(
+      first ? 'which-question' : 'no-question',
+      first ? `Dispatch ${dispatch} has several open questions.` : `Dispatch ${dispatch} has no open question.`,
+      first || dispatches.isLive(dispatch)
+        ? 'See `pancode questions`.'
+        : `Apply its change with \`pancode apply ${dispatch}\`, or see \`pancode receipts show ${dispatch}\`.`,
+      first ? EXIT.usage : EXIT.failed,
+    );
+  };
+  const applies = createApplies({ ...parts, ledger, oneAtATime, settled, questions });
 
-  const admitting = new Map<string, Promise<{ id: string } | { receipt: Receipt }>>();
+  const admitting = new Map<string, Promise<{ id: string; warning?: string } | { receipt: Receipt }>>();
   const accept = async (request: DispatchRequest, gone: AbortSignal) => {
     const { id } = request;
     const on = request.on === undefined ? null : settled(resolve(request.on)).receipt;
@@ -125,10 +147,18 @@ export function createPlane(parts: PlaneParts) {
           'Dispatch again.',
           EXIT.cancelled,
         );
-      concurrency = admitted.concurrency;
+      // With others of ours running it waits for them in the queue; with none there is nothing to wait for.
+      const lack = dispatches.list().length === 0 ? lackOfMemory(admitted.job.memoryMb, parts.availableMb()) : null;
+      if (lack)
+        throw new PanError(
+          'low-memory',
+          `${admitted.job.worker.id} cannot be started on this machine now: ${lack}.`,
+          'Close other programs, and dispatch again.',
+          EXIT.unavailable,
+        );
       taken = true;
       dispatches.submit(admitted.job, admitted.start, shim);
-      return { id };
+      return admitted.warning === null ? { id } : { id, warning: admitted.warning };
     } finally {
       if (!taken) dispatches.withdraw(id, shim);
     }
@@ -139,7 +169,10 @@ export function createPlane(parts: PlaneParts) {
     dispatches,
     resolve,
     /** `gone`: aborted when the client went before it had its answer; what it asked for is then not started. */
-    dispatch(request: DispatchRequest, gone: AbortSignal): Promise<{ id: string } | { receipt: Receipt }> {
+    dispatch(
+      request: DispatchRequest,
+      gone: AbortSignal,
+    ): Promise<{ id: string; warning?: string } | { receipt: Receipt }> {
       const { id } = request;
       const known = admitting.get(id);
       if (known) return known;
@@ -157,119 +190,58 @@ export function createPlane(parts: PlaneParts) {
       await Promise.all(ids.map((id) => dispatches.cancel(id)));
       return ids;
     },
-    async diff(id: string, client: ClientContext) {
-      const { receipt } = settled(id);
-      if (!receipt.changes.ref || !receipt.base) return { files: [], patch: '' };
-      const git = await projectGit(receipt, client);
-      const found = await changesOf(git.project, git.host, receipt.base.commit, receipt.changes.ref);
-      return { files: found.files, patch: found.patch.toString('utf8') };
+    diff: applies.diff,
+    apply: applies.apply,
+    undo: applies.undo,
+    questions,
+    /** A person's answer to a question, by its id or by that of a dispatch with one open question; with what became of it. */
+    async answer(given: string, request: AnswerRequest): Promise<Answered & { outcome: Receipt['outcome'] }> {
+      const answered = questions.answer(questionOf(given), request);
+      const { outcome } = await dispatches.wait(answered.dispatch, new AbortController().signal);
+      return { ...answered, outcome };
     },
-    async apply(id: string, request: ApplyRequest): Promise<Amendment> {
-      const { receipt, amendments } = settled(id);
-      const last = amendments.at(-1)?.type ?? (receipt.changes.applied ? 'apply' : null);
-      if (!receipt.changes.ref || !receipt.base)
-        throw new PanError(
-          'nothing-to-apply',
-          `Dispatch ${id} has no change to apply.`,
-          'Look at its answer with `pancode receipts show`.',
-          EXIT.failed,
-        );
-      if (last === 'apply')
-        throw new PanError(
-          'already-applied',
-          `The change of ${id} is applied already.`,
-          `Take it back with \`pancode undo ${id}\`.`,
-          EXIT.failed,
-        );
-      const { base, changes } = receipt;
-      const git = await projectGit(receipt, request.client);
-      const found = await changesOf(git.project, git.host, base.commit, changes.ref as string);
-      if (found.patchSha256 !== changes.patchSha256)
-        throw new PanError(
-          'changed-result',
-          `The result of ${id} is not the one its receipt records.`,
-          `Look at refs/pancode/${id}/result yourself before using it.`,
-          EXIT.refused,
-        );
-      const only = chooseFiles(
-        found.files.map((file) => file.path),
-        request,
-      );
-      const forbidden = found.files.filter((file) => file.class === 'forbidden' && only.includes(file.path));
-      if (forbidden.length > 0)
-        throw new PanError(
-          'forbidden-path',
-          `The change of ${id} touches what is never applied: ${forbidden.map((file) => file.path).join(', ')}.`,
-          `Apply the rest with \`pancode apply ${id} --except …\`.`,
-          EXIT.refused,
-        );
-      const journalDir = dispatchPlaces(parts.roots.state, id).apply;
-      const applied = await oneAtATime(git.project.commonDir, async () => {
-        await recoverApply(journalDir, git.host);
-        return applyChanges(git.project, git.host, {
-          id,
-          base: base.commit,
-          result: changes.ref as string,
-          only,
-          journalDir,
-        });
+    /** Takes back what a person said yes to for good in the client's project. */
+    async forgetAnswers(client: ClientContext): Promise<{ project: string; forgotten: number }> {
+      const host = { home: client.home, path: client.path, state: parts.roots.state };
+      const { root } = await inspectProject(client.cwd, host);
+      return { project: root, forgotten: questions.forget(root) };
+    },
+    /** Tells a running agent something; returns once it is sure to see it before its next model request. */
+    async send(given: string, text: string): Promise<{ id: string; sent: true }> {
+      const id = resolve(given);
+      await steer(dispatches.job(id), id, text, parts);
+      return { id, sent: true };
+    },
+    discard: (id: string, client: ClientContext) =>
+      discard(id, client, { state: parts.roots.state, ledger, now: parts.now, oneAtATime, settled }),
+    async prune(client: ClientContext, dryRun: boolean): Promise<PruneReport> {
+      const { config } = await loadConfig({ configDir: parts.roots.config, projectRoot: null, flags: {} });
+      return prune({
+        state: parts.roots.state,
+        ledger,
+        keep: config.keep,
+        host: { home: client.home, path: client.path, state: parts.roots.state },
+        dryRun,
+        now: parts.now,
+        isLive: (id) => dispatches.isLive(id) || admitting.has(id),
+        oneAtATime,
       });
-      if (applied.outcome !== 'applied')
-        throw new PanError(
-          'conflict',
-          `${applied.reason} Nothing was touched.`,
-          `The work stays in ${changes.ref}; merge it with git, or dispatch again.`,
-          EXIT.failed,
-        );
-      return amend(id, 'apply', applied.files, changes.patchSha256);
     },
-    async undo(id: string, client: ClientContext): Promise<Amendment> {
-      const { receipt, amendments } = settled(id);
-      const last = amendments.at(-1)?.type ?? (receipt.changes.applied ? 'apply' : null);
-      if (last !== 'apply' || !receipt.base)
-        throw new PanError(
-          'not-applied',
-          `The change of ${id} is not applied.`,
-          `Apply it with \`pancode apply ${id}\`, or look at it with \`pancode diff ${id}\`.`,
-          EXIT.failed,
-        );
-      const git = await projectGit(receipt, client);
-      const { apply, undo } = dispatchPlaces(parts.roots.state, id);
-      const undone = await oneAtATime(git.project.commonDir, () =>
-        undoApply(git.project, git.host, { id, journalDir: apply, undoDir: undo }),
-      );
-      if (undone.outcome !== 'applied')
-        throw new PanError(
-          'conflict',
-          `${undone.reason} Nothing was touched.`,
-          'Take your later edits back first, or undo by hand with the base in git.',
-          EXIT.failed,
-        );
-      return amend(id, 'undo', undone.files, receipt.changes.patchSha256);
-    },
-    receipts: (query: Record<string, string>): Receipt[] => ledger.list(filterOf(query)),
+    receipts: (query: Record<string, string>): Receipt[] => ledger.list(receiptFilter(query)),
+    receiptNames: () => ({ agents: ledger.names('agent'), workers: ledger.names('worker') }),
+    costs: (query: Record<string, string>) => costsOf(ledger, query),
+    importReceipts: ({ file }: ImportRequest) => importReceipts(ledger, file, parts.now()),
     receipt(id: string) {
       return settled(id);
     },
-    verifyReceipts: () => verifyChain(places.receipts),
-    rebuildReceipts: () => ({ lines: ledger.rebuild() }),
-    async fleet(client: ClientContext, refresh: boolean): Promise<Fleet> {
-      const context = await fleet.contextOf(client, parts.roots.config);
-      if (!refresh) return fleet.fresh(context, { timeoutMs: FIRST_LOOK_MS });
-      fleet.forget();
-      return fleet.fresh(context);
-    },
+    rebuildReceipts: () => ledger.rebuild(),
+    views: createFleetViews({ ...parts, fleet, cordonFile: places.cordons }),
     async close() {
       // A program that cannot even be killed (its disk hangs) does not hold the daemon.
       await Promise.race([fleet.close(), delay(CLOSE_MS, undefined, { ref: false })]);
       ledger.close();
     },
   };
-
-  async function projectGit(receipt: Receipt, client: ClientContext) {
-    const host = { home: client.home, path: client.path };
-    return { host, project: await inspectProject(receipt.project, host) };
-  }
 }
 
 /** Runs work one after the other per key; a failure does not stop what waits behind it. */
@@ -285,33 +257,5 @@ function createLane() {
     } finally {
       if (tails.get(key) === tail) tails.delete(key);
     }
-  };
-}
-
-function chooseFiles(paths: string[], request: ApplyRequest): string[] {
-  const named = [...(request.files ?? []), ...(request.except ?? [])];
-  const unknown = named.filter((name) => !paths.includes(name));
-  if (unknown.length > 0)
-    throw new PanError('unknown-file', `The change has no file "${unknown[0]}".`, `It changes: ${paths.join(', ')}.`);
-  return paths.filter((name) => (request.files ? request.files.includes(name) : !request.except?.includes(name)));
-}
-
-function filterOf(query: Record<string, string>): ReceiptFilter {
-  const limit = Number(query.limit ?? 50);
-  if (!Number.isInteger(limit) || limit < 1)
-    throw new PanError(
-      'bad-limit',
-      `"${query.limit}" is not a number of receipts.`,
-      'Give --limit a whole number from 1.',
-    );
-  const since = query.since ? Date.parse(query.since) : Number.NaN;
-  if (query.since && Number.isNaN(since))
-    throw new PanError('bad-since', `"${query.since}" is not a date.`, 'Give --since a date such as 2026-11-01.');
-  return {
-    limit,
-    agent: query.agent,
-    worker: query.worker,
-    status: query.status,
-    since: query.since ? new Date(since).toISOString() : undefined,
   };
 }

@@ -4,6 +4,8 @@ export interface Probes<T> {
   /** The last answer; undefined = none yet. Asks again where there is none or `freshMs` of the last one is over. Never waits. */
   ask(key: string, question: () => Promise<T>, freshMs: (last: T | undefined) => number): T | undefined;
   known(key: string): T | undefined;
+  /** By the clock given; null = not yet, or the answer is no longer news. */
+  answeredAt(key: string): number | null;
   busy(): boolean;
   /** Resolves when the next question is answered. Only while `busy`. */
   next(): Promise<void>;
@@ -51,6 +53,10 @@ export function createProbes<T>(options: { now(): number; atOnce: number }): Pro
       return last?.value;
     },
     known: (key) => answers.get(key)?.value,
+    answeredAt(key) {
+      const at = answers.get(key)?.at ?? Number.NEGATIVE_INFINITY;
+      return Number.isFinite(at) ? at : null;
+    },
     busy: () => running.size > 0,
     next: () => Promise.race(running.values()),
     async settled() {

@@ -4,12 +4,13 @@
  */
 import fs from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isApplied } from '../core/applied.ts';
 import { type DispatchPlaces, dispatchPlaces, statePlaces } from '../core/places.ts';
 import type { Ledger } from '../drivers/store/ledger.ts';
 import { filesOf, recoverApply } from '../drivers/workspace/apply.ts';
 import { readJournal } from '../drivers/workspace/apply-journal.ts';
 import { Job, RunResult } from '../protocol/job.ts';
-import { cleanUp } from './settle.ts';
+import { cleanUp } from './clean-up.ts';
 
 export interface RecoverParts {
   state: string;
@@ -26,7 +27,7 @@ export async function recoverApplies(parts: RecoverParts): Promise<void> {
     const places = dispatchPlaces(parts.state, id);
     await nextTurn(); // there may be thousands, and clients are served meanwhile
     try {
-      tidy(id, places, parts.ledger);
+      await tidy(id, places, parts);
       if (!fs.existsSync(places.apply)) continue;
       await recoverOne(id, parts);
     } catch (error) {
@@ -36,15 +37,15 @@ export async function recoverApplies(parts: RecoverParts): Promise<void> {
 }
 
 /** What a daemon that died while it cleaned up left beside a receipt. */
-function tidy(id: string, places: DispatchPlaces, ledger: Ledger): void {
+async function tidy(id: string, places: DispatchPlaces, parts: RecoverParts): Promise<void> {
   if (![places.home, places.copy, places.harvest, places.check, places.socketDir].some((dir) => fs.existsSync(dir)))
     return;
-  const known = ledger.get(id);
+  const known = parts.ledger.get(id);
   if (!known) return;
   const result = fs.existsSync(places.result)
     ? RunResult.safeParse(JSON.parse(fs.readFileSync(places.result, 'utf8')))
     : null;
-  cleanUp(places, known.receipt, result?.data?.harvested ?? false);
+  await cleanUp(places, known.receipt, result?.data?.harvested ?? false, parts.log);
 }
 
 async function recoverOne(id: string, parts: RecoverParts): Promise<void> {
@@ -54,11 +55,11 @@ async function recoverOne(id: string, parts: RecoverParts): Promise<void> {
   const unfinished = [places.apply, places.undo].filter((dir) => readJournal(dir).state === 'unfinished');
   if (unfinished.length > 0) {
     const { env } = Job.parse(JSON.parse(fs.readFileSync(places.job, 'utf8')));
-    for (const dir of unfinished) parts.log(`${id}: ${await recoverApply(dir, env)} after the end of another daemon`);
+    const host = { ...env, state: parts.state };
+    for (const dir of unfinished) parts.log(`${id}: ${await recoverApply(dir, host)} after the end of another daemon`);
   }
   const journal = readJournal(places.apply);
-  const last = known.amendments.at(-1)?.type ?? (known.receipt.changes.applied ? 'apply' : null);
-  if (journal.state !== 'applied' || last === 'apply') return;
+  if (journal.state !== 'applied' || isApplied(known.receipt, known.amendments)) return;
   const { patchSha256 } = known.receipt.changes;
   parts.ledger.addAmendment({
     id,

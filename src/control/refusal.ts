@@ -81,10 +81,12 @@ export function refusedReceipt(
     | 'kind'
     | 'agent'
     | 'stance'
+    | 'configured'
     | 'profile'
     | 'enforcement'
     | 'ask'
     | 'apply'
+    | 'answers'
     | 'unsandboxed'
   >,
   reason: string,
@@ -102,6 +104,9 @@ export function refusedReceipt(
       model: null,
       effort: null,
     },
+    slots: [],
+    memoryMb: 0,
+    window: null,
     program: { path: null, installRoots: [] },
     upstream: { wire: 'openai-chat', baseUrl: '', apiKeyEnv: null, billing: 'unknown' },
     price: null,
@@ -115,11 +120,12 @@ export function refusedReceipt(
       policy: 'none',
       excluded: [],
     },
-    limits: { timeoutMs: 0, budgetUsd: null, turns: null, waitMs: 0 },
+    limits: { timeoutMs: 0, budgetUsd: null, turns: null, waitMs: 0, questionMs: 0 },
     effort: null,
     verify: null,
+    verifyFound: false,
     from: null,
-    workspace: { share: [], copy: [], maxFileMb: 1, maxTotalMb: 1 },
+    workspace: { share: [], copy: [], setup: null, maxFileMb: 1, maxTotalMb: 1 },
     env: { path: '', home: '', pass: [] },
   };
   const result = emptyResult(job, { status: 'refused', reason, harvested: true, ended });
@@ -128,7 +134,7 @@ export function refusedReceipt(
     reason,
     changes: { files: [], patchSha256: null, ref: null, applied: false, ignored: [] },
     appliedBy: null,
-    questions: [],
     ended,
+    wallMs: null,
   });
 }

@@ -27,7 +27,7 @@ export async function repair(
   const copied = job.profile === 'W' && fs.existsSync(places.copy);
   if (copied) {
     try {
-      const git = { home: job.env.home, path: job.env.path };
+      const git = { home: job.env.home, path: job.env.path, state: places.state };
       const project = await inspectProject(job.project.cwd, git);
       // A journal that lost its beginning does not name the snapshot; its ref does.
       const base = facts.snapshot?.commit ?? (await commitOf(project, git, baseRef(job.id)));
@@ -36,7 +36,7 @@ export async function repair(
       ignored = work.ignored;
     } catch (error) {
       const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
-      harvestFault = `The process that ran this dispatch died and its work could not be brought into git (${why}); it is kept in ${places.copy}.`;
+      harvestFault = `The process that ran this dispatch died and its work could not be brought into git (${why}); it is kept in ${places.copy}: bring it back with \`pancode salvage ${job.id}\`.`;
     }
   }
   const stopped = facts.cancel ?? (cancelled ? 'user' : null);

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { AgentProcess, RunHost, Runtime } from '../core/contracts.ts';
 import { costOf } from '../core/cost.ts';
+import { diskFault } from '../core/disk-fault.ts';
 import { outcomeOf } from '../core/outcome.ts';
 import type { DispatchPlaces } from '../core/places.ts';
 import { answerAction } from '../core/policy/actions.ts';
@@ -13,11 +14,13 @@ import { emptyResult } from '../core/run-result.ts';
 import { usageOf } from '../core/usage.ts';
 import { startGateway } from '../drivers/gateway/server.ts';
 import { readProcessIdentity } from '../drivers/sandbox/identity.ts';
-import { sharedDirectories } from '../drivers/sandbox/shares.ts';
+import type { Share } from '../drivers/sandbox/spec.ts';
 import type { NewEvent } from '../drivers/store/journal.ts';
 import { createCopy } from '../drivers/workspace/copy.ts';
+import { namesToCopy } from '../drivers/workspace/env-files.ts';
 import type { GitHost } from '../drivers/workspace/git.ts';
 import { inspectProject, type Project } from '../drivers/workspace/inspect.ts';
+import { removeTree } from '../drivers/workspace/remove.ts';
 import { takeSnapshot } from '../drivers/workspace/snapshot.ts';
 import { PanError } from '../protocol/error.ts';
 import type { AgentEnd, AgentEvent } from '../protocol/event.ts';
@@ -26,42 +29,56 @@ import type { VerifyOutcome } from '../protocol/receipt.ts';
 import type { MeteredRequest } from '../protocol/usage.ts';
 import { type BoxParts, gatewayPort, sandboxSpec, startBox } from './box.ts';
 import { runCheck } from './check.ts';
+import { equip } from './equip.ts';
 import { type Harvester, harvestWork, startHarvester } from './harvest.ts';
+import { createSteering, type Steering } from './steering.ts';
 
 /** Time an agent gets to end politely after a stop, ms; then its namespace is killed. */
 const GRACE_MS = 2_000;
 
 export interface RunParts extends BoxParts {
+  /** The disk is full: gives back what was set aside for that. False where that was done before. */
+  makeRoom(): boolean;
   runtime: Runtime;
   emit(event: NewEvent): void;
   token: string;
   now(): Date;
 }
 
+/** `disk`: the journal cannot be written any more. */
+export type StopWhy = 'user' | 'timeout' | 'budget' | 'disk';
+
 export interface Run {
   /** Resolves once the result is known; never rejects for anything an agent, a repository or a server can do. */
   finished: Promise<RunResult>;
   /** Stops the agent: politely, then its whole namespace. What it did so far is harvested. */
-  stop(why: 'user' | 'timeout' | 'budget'): void;
+  stop(why: StopWhy): void;
+  /** Tells the agent something; why it cannot be told, or null. */
+  steer(text: string): Promise<string | null>;
 }
 
 export function startRun(job: Job, places: DispatchPlaces, start: StartPipe, parts: RunParts): Run {
   const stopping = new AbortController();
-  let stopped: 'user' | 'timeout' | 'budget' | null = null;
-  const stop = (why: 'user' | 'timeout' | 'budget') => {
+  let stopped: StopWhy | null = null;
+  const stop = (why: StopWhy) => {
     if (stopped) return;
     stopped = why;
     parts.emit({ type: 'cancel', why });
     stopping.abort();
   };
-  const finished = walk(job, places, start, parts, { signal: stopping.signal, stop, why: () => stopped });
-  return { finished, stop };
+  const steering = createSteering(parts.emit);
+  const controls = { signal: stopping.signal, stop, why: () => stopped, steering, agentSince: null };
+  const finished = walk(job, places, start, parts, controls);
+  return { finished, stop, steer: steering.tell };
 }
 
 interface Stopping {
   signal: AbortSignal;
-  stop(why: 'user' | 'timeout' | 'budget'): void;
-  why(): 'user' | 'timeout' | 'budget' | null;
+  stop(why: StopWhy): void;
+  why(): StopWhy | null;
+  /** When the agent process was started, monotonic ms. */
+  agentSince: number | null;
+  steering: Steering;
 }
 
 async function walk(
@@ -72,13 +89,21 @@ async function walk(
   stopping: Stopping,
 ): Promise<RunResult> {
   const startedMs = performance.now();
-  const git: GitHost = { home: job.env.home, path: job.env.path };
+  const git: GitHost = { home: job.env.home, path: job.env.path, state: places.state };
   const result = emptyResult(job, { status: 'failed', reason: '', harvested: true, ended: '' });
   let project: Project | null = null;
   let end: AgentEnd | null = null;
   let harvestFault: string | null = null;
   let verify: VerifyOutcome | null = null;
   let copied = false;
+  let shares: Share[] = [];
+  let inner: string[] = [];
+  const told = new Set<string>();
+  // What is said of the agent's copy holds for those of the check too.
+  const notice = (text: string) => {
+    if (!told.has(text)) parts.emit({ type: 'notice', text });
+    told.add(text);
+  };
   let harvester: Promise<Harvester> | null = null;
   try {
     parts.emit({ type: 'phase', phase: 'snapshot' });
@@ -88,9 +113,11 @@ async function walk(
       scratchDir: places.scratch,
       maxFileMb: job.workspace.maxFileMb,
       maxTotalMb: job.workspace.maxTotalMb,
+      without: namesToCopy(project.root, job.workspace.copy),
       from: job.from,
     });
     result.base = base;
+    inner = base.inner;
     parts.emit({ type: 'snapshot', ...base });
     if (job.profile !== 'R' || job.from) {
       parts.emit({ type: 'phase', phase: 'copy' });
@@ -99,13 +126,22 @@ async function walk(
         commit: base.commit,
         dir: places.copy,
         unsandboxed: job.unsandboxed,
+        revision: job.from !== null,
       });
       copied = true;
       result.harvested = job.profile !== 'W';
+      const copy = { copy: places.copy, list: places.given, inner };
+      const place = { job, places, project, git, commit: base.commit, ...copy };
+      const equipment = await equip(place, parts, notice, stopping.signal);
+      shares = equipment.shares;
+      if (equipment.copied.length > 0) {
+        result.base = { ...base, copied: equipment.copied };
+        notice(`The agent gets a copy of ${equipment.copied.join(', ')} (workspace.copy).`);
+      }
     }
     parts.emit({ type: 'phase', phase: 'sandbox' });
     const work = { job, places, project, git, base: base.commit };
-    end = await runAgent(job, places, project, copied, start, parts, stopping, () => {
+    end = await runAgent(job, places, project, copied, shares, start, parts, stopping, () => {
       if (!copied || job.profile !== 'W') return;
       harvester = startHarvester(work, parts);
       harvester.catch(() => {}); // told by the harvest
@@ -113,24 +149,32 @@ async function walk(
   } catch (error) {
     end = startFailure(error);
   }
+  stopping.steering.close();
   result.answer = end?.answer ?? null;
   result.claimed = end ? end.ok : null;
   result.clean = end !== null && stopping.why() === null;
-  parts.emit({ type: 'phase', phase: 'harvest' });
+  const agentMs = stopping.agentSince === null ? undefined : Math.round(performance.now() - stopping.agentSince);
+  parts.emit({ type: 'phase', phase: 'harvest', agentMs });
+  // The work comes before what the agent keeps for itself.
+  if (stopping.why() === 'disk') removeTree(places.home);
   if (project && copied && result.base && job.profile === 'W') {
     try {
-      const work = await harvestWork({ job, places, project, git, base: result.base.commit }, parts, harvester);
+      const place = { job, places, project, git, base: result.base.commit, notice };
+      const work = await harvestWork(place, parts, harvester).catch((error: unknown) => {
+        if (diskFault(error)?.code !== 'disk-full' || !parts.makeRoom()) throw error;
+        return harvestWork(place, parts);
+      });
       result.resultCommit = work.commit;
       result.harvested = true;
       result.ignored = work.ignored;
       parts.emit({ type: 'harvest', result: work.commit, files: work.files });
     } catch (error) {
-      harvestFault = `The work could not be brought into git (${oneLine(error)}); it is kept in ${places.copy}.`;
+      harvestFault = `The work could not be brought into git (${oneLine(error)}); it is kept in ${places.copy}: bring it back with \`pancode salvage ${job.id}\`.`;
     }
   }
   if (project && job.verify && result.resultCommit && result.base && end?.ok && !stopping.why()) {
     parts.emit({ type: 'phase', phase: 'verify' });
-    const { fault, ...checked } = await runCheck(
+    const { fault, outcome: checked } = await runCheck(
       job,
       places,
       project,
@@ -138,15 +182,16 @@ async function walk(
       {
         base: result.base.commit,
         result: result.resultCommit,
+        inner,
         command: job.verify,
         limitMs: job.limits.timeoutMs - (performance.now() - startedMs),
       },
-      parts,
+      { ...parts, notice },
       stopping.signal,
     );
     verify = checked;
-    if (fault) parts.emit({ type: 'notice', text: fault });
-    parts.emit({ type: 'verify', command: verify.command, exitCode: verify.exitCode, ms: verify.ms });
+    if (fault) notice(fault);
+    if (verify) parts.emit({ type: 'verify', command: verify.command, exitCode: verify.exitCode, ms: verify.ms });
   }
   result.verify = verify;
   const outcome = outcomeOf({
@@ -170,6 +215,7 @@ async function runAgent(
   places: DispatchPlaces,
   project: Project,
   copied: boolean,
+  shares: Share[],
   start: StartPipe,
   parts: RunParts,
   stopping: Stopping,
@@ -201,17 +247,18 @@ async function runAgent(
   const timer = setTimeout(() => stopping.stop('timeout'), job.limits.timeoutMs);
   const processes: AgentProcess[] = [];
   const spec = sandboxSpec(job, places, project, copied, parts);
-  const shares = copied ? sharedDirectories(project.root, places.copy, job.workspace.share) : [];
   const host: RunHost = {
     async spawn(command, env) {
       const child = await startBox({ ...spec(env), shares }, command, job.unsandboxed);
       processes.push(child);
       const identity = readProcessIdentity(child.pid);
       parts.emit({ type: 'agent-process', pid: child.pid, startTime: identity?.startTime ?? '' });
+      stopping.agentSince ??= performance.now();
       parts.emit({ type: 'phase', phase: 'agent' });
       return child;
     },
     ask: async (request) => answerAction(request, job.stance),
+    onSteer: stopping.steering.onSteer,
     endpoint: {
       baseUrl: `http://127.0.0.1:${gateway.port ?? gatewayPort}`,
       token: parts.token,

@@ -1,27 +1,41 @@
 /** From a result to a receipt: look at the change, decide at the apply gate, apply, write the receipt, clean up. */
-import fs from 'node:fs';
+import { stanceAtGate } from '../core/current-stance.ts';
 import { journalFacts } from '../core/journal-facts.ts';
 import type { DispatchPlaces } from '../core/places.ts';
 import { decideApply } from '../core/policy/apply.ts';
+import { applyQuestion, askedIn, type Put } from '../core/questions.ts';
 import { assembleReceipt, type Settlement } from '../core/receipt.ts';
+import { loadConfig } from '../drivers/config.ts';
 import { readJournal } from '../drivers/store/journal.ts';
 import type { Ledger } from '../drivers/store/ledger.ts';
 import { applyChanges, recoverApply } from '../drivers/workspace/apply.ts';
-import { changesOf } from '../drivers/workspace/diff.ts';
-import { inspectProject } from '../drivers/workspace/inspect.ts';
-import { removeTree } from '../drivers/workspace/remove.ts';
+import { changesOf, type FoundChanges } from '../drivers/workspace/diff.ts';
+import { inspectProject, type Project } from '../drivers/workspace/inspect.ts';
 import { PanError } from '../protocol/error.ts';
 import type { Job, RunResult } from '../protocol/job.ts';
-import type { Changes, Receipt } from '../protocol/receipt.ts';
+import type { AnswerEvent } from '../protocol/question.ts';
+import type { Changes, Receipt, Stance } from '../protocol/receipt.ts';
+import { cleanUp } from './clean-up.ts';
 
 export interface SettleParts {
+  roots: { config: string; state: string };
   ledger: Ledger;
   now(): Date;
+  log(line: string): void;
+  /** How long it took since it was asked for, by a clock nobody sets; null where this process did not see all of it. */
+  wallMs(): number | null;
+  /** Runs `work` while no other apply is going on in the same repository. */
+  oneAtATime<T>(commonDir: string, work: () => Promise<T>): Promise<T>;
+  /** Puts a question to a person and resolves with the answer, which is on the disk by then. Rejects where it cannot be written down. */
+  ask(put: Put, stance: Stance, notify: string | null): Promise<AnswerEvent>;
 }
 
 const NO_CHANGES: Changes = { files: [], patchSha256: null, ref: null, applied: false, ignored: [] };
 
-/** Settles one dispatch; a receipt that is there already is returned unchanged. */
+/**
+ * Settles one dispatch; a receipt that is there already is returned unchanged. Rejects where the receipt, or what a person is asked, cannot
+ * be written down: it can be tried again.
+ */
 export async function settle(
   job: Job,
   places: DispatchPlaces,
@@ -30,24 +44,33 @@ export async function settle(
 ): Promise<Receipt> {
   const known = parts.ledger.get(job.id);
   if (known) {
-    cleanUp(places, known.receipt, result.harvested);
+    await cleanUp(places, known.receipt, result.harvested, parts.log);
     return known.receipt;
   }
-  const settled = await gate(job, places, result).catch((error: unknown) => lost(job, result, error));
+  const settled = await gate(job, places, result, parts);
   const facts = journalFacts(readJournal(places.journal).events);
   const receipt = parts.ledger.addReceipt(
-    assembleReceipt(job, result, facts, { ...settled, ended: parts.now().toISOString() }),
+    assembleReceipt(job, result, facts, { ...settled, ended: parts.now().toISOString(), wallMs: parts.wallMs() }),
   );
-  cleanUp(places, receipt, result.harvested);
+  await cleanUp(places, receipt, result.harvested, parts.log);
   return receipt;
 }
 
-async function gate(job: Job, places: DispatchPlaces, result: RunResult): Promise<Omit<Settlement, 'ended'>> {
-  const plain = { status: result.status, reason: result.reason, appliedBy: null, questions: [] };
-  if (!result.resultCommit || !result.base) return { ...plain, changes: { ...NO_CHANGES, ignored: result.ignored } };
-  const git = { home: job.env.home, path: job.env.path };
-  const project = await inspectProject(job.project.cwd, git);
-  const found = await changesOf(project, git, result.base.commit, result.resultCommit);
+type Settled = Omit<Settlement, 'ended' | 'wallMs'>;
+
+async function gate(job: Job, places: DispatchPlaces, result: RunResult, parts: SettleParts): Promise<Settled> {
+  const plain = { status: result.status, reason: result.reason, appliedBy: null };
+  const { base, resultCommit } = result;
+  if (!resultCommit || !base) return { ...plain, changes: { ...NO_CHANGES, ignored: result.ignored } };
+  const git = { home: job.env.home, path: job.env.path, state: parts.roots.state };
+  let project: Project;
+  let found: FoundChanges;
+  try {
+    project = await inspectProject(job.project.cwd, git);
+    found = await changesOf(project, git, base.commit, resultCommit);
+  } catch (error) {
+    return lost(job, result, error);
+  }
   const changes: Changes = {
     files: found.files,
     patchSha256: found.patchSha256,
@@ -56,44 +79,82 @@ async function gate(job: Job, places: DispatchPlaces, result: RunResult): Promis
     ignored: result.ignored,
   };
   if (result.status !== 'succeeded') return { ...plain, changes };
-  const decision = decideApply(job.stance, found, job.apply);
+  const { stance, notify, fault } = await stanceNow(job, parts.roots.config);
+  const decision = decideApply(stance, found, job.apply);
   if (decision.decision === 'never') return { ...plain, reason: `${result.reason} ${decision.reason}`, changes };
-  if (decision.decision === 'ask')
+  if (fault) Object.assign(decision, { reason: fault });
+  const put = applyQuestion(base.commit, found, decision);
+  // One that was put before a restart is answered, whatever the configuration says by now.
+  const asks = decision.decision === 'ask' || wasAsked(places, put);
+  const answer = asks ? await parts.ask(put, stance, notify) : null;
+  if (answer && answer.decision !== 'allow') return { ...plain, changes, ...unapplied(job, answer, decision.reason) };
+  try {
+    const only = answer?.files ?? undefined;
+    const applied = await parts.oneAtATime(job.project.commonDir, async () => {
+      // A daemon killed in the middle of an apply left its journal: finish or roll back before deciding anew.
+      if ((await recoverApply(places.apply, git)) === 'applied') return { outcome: 'applied' as const };
+      const what = { id: job.id, base: base.commit, result: resultCommit, journalDir: places.apply };
+      return applyChanges(project, git, only ? { ...what, only } : what);
+    });
+    if (applied.outcome !== 'applied')
+      return {
+        ...plain,
+        status: 'conflict',
+        reason: `${applied.reason} Nothing was touched; the work is in ${changes.ref}.`,
+        changes,
+      };
     return {
       ...plain,
-      status: 'needs-approval',
-      reason: `${decision.reason} Look with \`pancode diff ${job.id}\`, say yes with \`pancode apply ${job.id}\`.`,
-      changes,
-      questions: [{ kind: 'apply', subject: decision.asking.join(', '), decision: 'none', by: 'nobody', waitedMs: 0 }],
+      reason: `${result.reason} ${answer ? byAnswer(answer, found.files.length) : decision.reason}`,
+      changes: { ...changes, applied: true, ...(only ? { only } : {}) },
+      appliedBy: answer?.by === 'user' ? 'user' : 'policy',
     };
-  // A daemon killed in the middle of an apply left its journal: finish or roll back before deciding anew.
-  const before = await recoverApply(places.apply, git);
-  const applied =
-    before === 'applied'
-      ? { outcome: 'applied' as const }
-      : await applyChanges(project, git, {
-          id: job.id,
-          base: result.base.commit,
-          result: result.resultCommit,
-          journalDir: places.apply,
-        });
-  if (applied.outcome === 'applied')
+  } catch (error) {
+    return lost(job, result, error);
+  }
+}
+
+/** What the user wants now. A configuration that cannot be read may say anything, so everything asks; `fault` says that. */
+async function stanceNow(
+  job: Job,
+  configDir: string,
+): Promise<{ stance: Stance; notify: string | null; fault: string | null }> {
+  try {
+    const { config } = await loadConfig({ configDir, projectRoot: job.project.root, flags: {} });
+    return { stance: stanceAtGate(job.stance, job.configured, config), notify: config.notify, fault: null };
+  } catch (error) {
+    if (!(error instanceof PanError)) throw error;
+    const fault = `${error.message} Until then every change waits for a person's yes.`;
+    return { stance: { ...job.stance, mode: 'plan' }, notify: null, fault };
+  }
+}
+
+const wasAsked = (places: DispatchPlaces, put: Put): boolean =>
+  askedIn(readJournal(places.journal).events).some(({ question }) => question.bound === put.bound);
+
+/** Why a change that asked is not applied. */
+function unapplied(job: Job, answer: AnswerEvent, why: string): Pick<Settled, 'status' | 'reason'> {
+  const next = `Look with \`pancode diff ${job.id}\`, say yes with \`pancode apply ${job.id}\`.`;
+  if (answer.decision === 'deny')
     return {
-      ...plain,
-      reason: `${result.reason} ${decision.reason}`,
-      changes: { ...changes, applied: true },
-      appliedBy: 'policy',
+      status: 'denied',
+      reason: `A person said no${answer.reason ? `: ${answer.reason.replace(/[.\s]+$/, '')}` : ''}. The work is kept: see \`pancode diff ${job.id}\`.`,
     };
-  return {
-    ...plain,
-    status: 'conflict',
-    reason: `${applied.reason} Nothing was touched; the work is in ${changes.ref}.`,
-    changes,
-  };
+  if (answer.by === 'user')
+    return { status: 'cancelled', reason: `Cancelled while its change waited for a yes. ${next}` };
+  const waited = answer.decision === 'timeout' ? 'Nobody answered in time. ' : '';
+  return { status: 'needs-approval', reason: `${waited}${why} ${next}` };
+}
+
+function byAnswer(answer: AnswerEvent, files: number): string {
+  if (answer.by === 'policy') return 'Applied, by a yes that was given for good.';
+  return answer.files
+    ? `Applied ${answer.files.length} of ${files} files, as a person chose.`
+    : 'Applied, as a person said.';
 }
 
 /** The change cannot be looked at (the project is gone, its repository is damaged): the receipt says what is left and where. */
-function lost(job: Job, result: RunResult, error: unknown): Omit<Settlement, 'ended'> {
+function lost(job: Job, result: RunResult, error: unknown): Settled {
   const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
   const half = error instanceof PanError && error.code === 'half-applied';
   return {
@@ -103,21 +164,5 @@ function lost(job: Job, result: RunResult, error: unknown): Omit<Settlement, 'en
       : `The result cannot be read (${why}); it was ${result.resultCommit} in refs/pancode/${job.id}/result of ${job.project.root}.`,
     changes: { ...NO_CHANGES, ref: `refs/pancode/${job.id}/result`, ignored: result.ignored },
     appliedBy: null,
-    questions: [],
   };
-}
-
-/** A copy goes only when its content is known to be in a ref; new ignored files are kept in the trash. Idempotent. */
-export function cleanUp(places: DispatchPlaces, receipt: Receipt, harvested: boolean): void {
-  for (const dir of [places.home, places.harvest, places.check, places.scratch, places.gatewayDir, places.socketDir])
-    removeTree(dir);
-  if (!harvested || receipt.outcome.status === 'lost' || !fs.existsSync(places.copy)) return;
-  if (receipt.changes.ignored.length === 0) {
-    removeTree(places.copy);
-    return;
-  }
-  // Without its git directory: a person who looks into the trash with git would run what the agent configured there.
-  removeTree(`${places.copy}/.git`);
-  fs.mkdirSync(places.trash, { recursive: true, mode: 0o700 });
-  fs.renameSync(places.copy, `${places.trash}/copy`);
 }

@@ -56,6 +56,8 @@ export interface ConfigLayers {
 export interface MergedConfig {
   config: Config;
   sources: ReadonlyMap<string, string>;
+  /** How many dispatches the user lets run at once; `config.limits.concurrency` is how many of this project. */
+  concurrency: number;
 }
 
 type Tree = Record<string, unknown>;
@@ -85,13 +87,18 @@ export function mergeConfig(layers: ConfigLayers): MergedConfig {
   if (flags.preset === undefined) lay(presetLayer, `preset:${preset}`);
   lay({ ...user, preset: undefined }, 'user');
   if (flags.preset !== undefined) lay(presetLayer, `preset:${preset}`);
+  // What is never to be used adds up: a preset that keeps everything on this machine holds whatever the file excludes besides.
+  const never = [presetLayer, user].flatMap((layer) => layer.route?.never ?? []);
+  if (presetLayer.route?.never && user.route?.never)
+    lay({ route: { never: [...new Set(never)] } }, `preset:${preset}, user`);
   config.preset = preset;
   if (flags.preset !== undefined) sources.set(pathKey(['preset']), 'flag');
   else if (user.preset !== undefined) sources.set(pathKey(['preset']), 'user');
 
+  const { concurrency } = (config as unknown as Config).limits;
   lay(narrowed(project, config as unknown as Config, layers.projectFile), 'project');
   lay({ mode: flags.mode, safety: flags.safety }, 'flag');
-  return { config: config as unknown as Config, sources };
+  return { config: config as unknown as Config, sources, concurrency };
 }
 
 /** Records merge name by name, everything else is replaced; what a layer leaves out stays as it was. */

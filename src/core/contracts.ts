@@ -39,6 +39,11 @@ export interface RunHost {
   spawn(command: string[], env: Record<string, string>): Promise<AgentProcess>;
   /** Ask before an action; answered by policy, or by a person where `ask: action`. Never throws. */
   ask(request: ActionRequest): Promise<ActionAnswer>;
+  /**
+   * Where the runtime can steer (`can.steer`), it says here how a person's words get to its agent: `take` resolves with why not, or null
+   * where the agent will see them before its next model request. Words that come before that wait.
+   */
+  onSteer(take: (text: string) => Promise<string | null>): void;
   /** The dispatch's model endpoint: a loopback URL without version segment, and the per-dispatch token that stands for the key. */
   readonly endpoint: { baseUrl: string; token: string; wire: Wire };
   /** HOME of the agent process, and the same directory on the host (empty; write templates here before `spawn`). */
@@ -76,6 +81,8 @@ export interface RuntimeProbe {
 export interface Runtime {
   readonly id: string;
   readonly can: Capabilities;
+  /** Resident memory of its process during a usual dispatch, MB; measured. */
+  readonly memoryMb: number;
   /** Names of the program on PATH; [] = part of PanCode. */
   readonly programs: string[];
   /** Wire its model traffic speaks; null = whatever the endpoint speaks (native). */
@@ -93,13 +100,13 @@ export interface Provider {
   readonly billing: 'api' | 'local' | 'simulated' | 'unknown';
   /** Loopback addresses to look at during discovery; [] = only by configuration or key. */
   readonly discoverUrls: (env: Record<string, string>) => string[];
-  /** Variable that holds the key and the public base URL used with it; null = no key. */
-  readonly cloud: { apiKeyEnv: string; url: string } | null;
+  /** Variable that holds the key, others that may hold it where that one is not set, and the public base URL; null = no key. */
+  readonly cloud: { apiKeyEnv: string; otherKeyEnvs?: readonly string[]; url: string } | null;
   /** Identify the service by its answer and list its models. null = not this kind of service, or nothing there. */
   probe(
     url: string,
     options: { apiKey: string | null; timeoutMs: number },
-  ): Promise<{ state: RuntimeState; reason: string | null; models: ModelEntry[] } | null>;
+  ): Promise<{ state: RuntimeState; reason: string | null; models: ModelEntry[]; slots?: number | null } | null>;
 }
 
 /** What a native tool works on. */

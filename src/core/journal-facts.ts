@@ -19,7 +19,7 @@ export interface JournalFacts {
   /** Usage the runtime itself reported, the last running total. */
   reported: Reported | null;
   end: AgentEnd | null;
-  cancel: 'user' | 'timeout' | 'budget' | null;
+  cancel: 'user' | 'timeout' | 'budget' | 'disk' | null;
   snapshot: Extract<JournalEvent, { type: 'snapshot' }> | null;
   agentProcess: { pid: number; startTime: string } | null;
   shim: { pid: number; startTime: string; bootId: string } | null;
@@ -60,7 +60,8 @@ export function journalFacts(events: JournalEvent[]): JournalFacts {
         agentStart = Date.parse(event.at);
         break;
       case 'phase':
-        if (event.phase === 'harvest' && agentStart !== null) facts.agentMs = Date.parse(event.at) - agentStart;
+        if (event.phase === 'harvest' && agentStart !== null)
+          facts.agentMs = event.agentMs ?? Math.max(0, Date.parse(event.at) - agentStart);
         break;
       case 'tool':
         facts.actions[event.action] = (facts.actions[event.action] ?? 0) + 1;

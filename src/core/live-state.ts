@@ -94,8 +94,9 @@ export function step(fold: LiveFold, event: JournalEvent): LiveFold {
 
 /** The state at `nowMs`: a person or a limit being waited for is not a stall, nor is an open model request. */
 export function liveView(fold: LiveFold, nowMs: number): LiveView {
+  if (fold.questionSince && (fold.phase === 'working' || fold.phase === 'applying'))
+    return { state: 'waiting-question', since: fold.questionSince };
   if (fold.phase !== 'working') return { state: fold.phase, since: fold.since };
-  if (fold.questionSince) return { state: 'waiting-question', since: fold.questionSince };
   if (fold.limitSince && fold.openRequests.length === 0) return { state: 'waiting-limit', since: fold.limitSince };
   if (fold.openRequests.length === 0 && nowMs - Date.parse(fold.last) > STALL_MS)
     return { state: 'stalled', since: fold.last };

@@ -9,7 +9,7 @@ import type { VerifyOutcome } from '../protocol/receipt.ts';
 export interface OutcomeFacts {
   end: AgentEnd | null;
   /** What stopped it, if anything did. */
-  stopped: 'user' | 'timeout' | 'budget' | null;
+  stopped: 'user' | 'timeout' | 'budget' | 'disk' | null;
   /** True where the shim itself died. */
   crashed: boolean;
   readonly: boolean;
@@ -32,6 +32,11 @@ export function outcomeOf(facts: OutcomeFacts): Pick<RunResult, 'status' | 'reas
     return { status: 'timed-out', reason: `It ran out of its time; raise it with --timeout SECONDS.${work}` };
   if (facts.stopped === 'budget')
     return { status: 'over-budget', reason: `It reached its budget; raise it with --budget USD.${work}` };
+  if (facts.stopped === 'disk')
+    return {
+      status: 'failed',
+      reason: `It was stopped because the disk that keeps its journal is full; free some space and dispatch again.${work}`,
+    };
   const end = facts.end;
   if (!end) return { status: 'failed', reason: `The agent process ended without saying how.${work}` };
   if (!end.ok || end.status !== 'succeeded')

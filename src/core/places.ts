@@ -2,6 +2,8 @@
 import path from 'node:path';
 
 export interface DispatchPlaces {
+  /** The state root. */
+  state: string;
   dir: string;
   job: string;
   journal: string;
@@ -16,18 +18,26 @@ export interface DispatchPlaces {
   home: string;
   copy: string;
   scratch: string;
+  /** Space set aside for the end. */
+  reserve: string;
   harvest: string;
   check: string;
+  /** The list of what was put into the copy from outside of git. */
+  given: string;
   /** Apply and undo journals, with the bytes that were replaced. */
   apply: string;
   undo: string;
   trash: string;
+  /** Of all dispatches: what set-ups made, and how checks ended on bases. */
+  setups: string;
+  checks: string;
 }
 
 export function dispatchPlaces(state: string, id: string): DispatchPlaces {
   const dir = path.join(state, 'dispatches', id);
   const at = (name: string) => path.join(dir, name);
   return {
+    state,
     dir,
     job: at('job.json'),
     journal: at('journal.jsonl'),
@@ -39,11 +49,15 @@ export function dispatchPlaces(state: string, id: string): DispatchPlaces {
     home: at('home'),
     copy: at('copy'),
     scratch: at('scratch'),
+    reserve: at('reserve'),
     harvest: at('harvest'),
     check: at('check'),
+    given: at('given.json'),
     apply: at('apply'),
     undo: at('undo'),
     trash: path.join(state, 'trash', id),
+    setups: path.join(state, 'setup'),
+    checks: path.join(state, 'checks'),
   };
 }
 
@@ -57,6 +71,12 @@ export function statePlaces(state: string) {
     dispatches: path.join(state, 'dispatches'),
     receipts: path.join(state, 'receipts.jsonl'),
     ledger: path.join(state, 'ledger.db'),
+    configLock: path.join(state, 'config.lock'),
+    /** Answers a person gave for good. */
+    always: path.join(state, 'always.json'),
+    trash: path.join(state, 'trash'),
+    lastId: path.join(state, 'last-id'),
+    cordons: path.join(state, 'cordons.json'),
     daemonDir: path.join(state, 'daemon'),
     daemonLock: path.join(state, 'daemon', 'lock.db'),
     daemonLog: path.join(state, 'daemon', 'daemon.log'),

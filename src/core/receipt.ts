@@ -1,6 +1,6 @@
 /** Assembles a receipt from a sealed job, what the shim found, what the journal says and what was applied. Pure. */
 import type { Job, RunResult } from '../protocol/job.ts';
-import type { Changes, QuestionRecord, Receipt } from '../protocol/receipt.ts';
+import type { Changes, Receipt } from '../protocol/receipt.ts';
 import type { Status } from '../protocol/words.ts';
 import { costOf, otherModels } from './cost.ts';
 import type { JournalFacts } from './journal-facts.ts';
@@ -11,8 +11,9 @@ export interface Settlement {
   reason: string;
   changes: Changes;
   appliedBy: 'user' | 'policy' | null;
-  questions: QuestionRecord[];
   ended: string;
+  /** Measured; null: the times of the clock are all there is, and it may have been put back between them. */
+  wallMs: number | null;
 }
 
 export function assembleReceipt(
@@ -48,7 +49,7 @@ export function assembleReceipt(
       queued: job.queued,
       started: facts.started,
       ended: settled.ended,
-      wallMs: Date.parse(settled.ended) - Date.parse(job.queued),
+      wallMs: settled.wallMs ?? Math.max(0, Date.parse(settled.ended) - Date.parse(job.queued)),
       agentMs: facts.agentMs,
       questionMs: facts.questionMs,
       limitMs: facts.limitMs,
@@ -56,7 +57,7 @@ export function assembleReceipt(
     },
     actions: facts.actions,
     denied: facts.denied,
-    questions: [...facts.questions, ...settled.questions],
+    questions: facts.questions,
     changes: settled.changes,
     verify: result.verify,
     outcome: {

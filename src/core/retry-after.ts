@@ -1,4 +1,4 @@
-/** How long a server asks to wait, from its answer's headers. Pure. */
+/** How long a server asks to wait, from its answer's headers or its error document. Pure. */
 
 /**
  * `retry-after-ms`, else `retry-after` in seconds or as a date (RFC 9110 §10.2.3), else Anthropic's `anthropic-ratelimit-*-reset` times
@@ -33,3 +33,13 @@ export function retryAfter(
 }
 
 const moment = (value: string): number => (/^\d+(\.\d+)?$/.test(value) ? Number(value) * 1_000 : Date.parse(value));
+
+/**
+ * The same from the text of an error: Google says it in `error.details` (google.rpc.RetryInfo, a Duration such as "39.5s"), OpenAI also in
+ * words ("Please try again in 1.5s", "… in 250ms"). Milliseconds; null where it does not say.
+ */
+export function retryAfterSaid(body: string): number | null {
+  const said =
+    /"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)(s)"/.exec(body) ?? /\btry again in (\d+(?:\.\d+)?) ?(m?s)\b/i.exec(body);
+  return said ? Math.round(Number(said[1]) * (said[2]!.toLowerCase() === 'ms' ? 1 : 1_000)) : null;
+}

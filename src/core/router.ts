@@ -19,6 +19,8 @@ export interface WorkerFacts {
   local: boolean;
   /** USD per million tokens, input and output blended as agents use them; 0 for engines known to be local, null = unknown. */
   price: number | null;
+  /** Window in use, tokens; null = unknown. */
+  window: number | null;
 }
 
 export interface RouteRequest {
@@ -27,6 +29,8 @@ export interface RouteRequest {
   readonly: boolean;
   /** `ask: action` with a writer: the runtime must put its actions to a person. */
   questions: boolean;
+  /** Window it needs before the first answer, tokens. */
+  window: number;
   /** `--worker`, `--runtime`, `--model`. */
   worker?: string | undefined;
   runtime?: string | undefined;
@@ -36,6 +40,8 @@ export interface RouteRequest {
 export interface Choice {
   worker: WorkerEntry;
   route: Route;
+  /** What a person should know who named a worker that would not have been chosen; one sentence. */
+  warning: string | null;
 }
 
 /**
@@ -49,8 +55,11 @@ export function chooseWorker(
   factsOf: (worker: WorkerEntry) => WorkerFacts,
 ): Choice {
   const named = namedWorker(request, config);
-  if (named !== null)
-    return { worker: chosenByName(named, request, fleet, config, factsOf), route: routeOf(named.why, null, []) };
+  if (named !== null) {
+    const worker = chosenByName(named, request, fleet, config, factsOf);
+    const warning = worker.state === 'ready' ? null : `${worker.id} failed lately (${why(worker)}).`;
+    return { worker, warning, route: routeOf(warning ? `${named.why}, though ${warning}` : named.why, null, []) };
+  }
 
   checkFilters(request, fleet);
   const candidates = candidatesOf(request, fleet);
@@ -84,6 +93,7 @@ export function chooseWorker(
   const first = ranked[0]!;
   return {
     worker: first.worker,
+    warning: null,
     route: routeOf(reasonFor(first, need, ranked.length), ranked[1]?.worker.id ?? null, excluded),
   };
 }
@@ -137,14 +147,16 @@ function chosenByName(
         `The worker ${worker.id} has the ${part} "${worker[part]}", but --${part} says "${request[part]}".`,
         `Leave out --worker or --${part}.`,
       );
-  if (worker.state !== 'ready')
+  // One that is left alone after failures can be tried before its time, by a person.
+  const forced = worker.cooling === true && request.worker !== undefined;
+  if (worker.state !== 'ready' && !forced)
     throw new PanError(
       worker.state === 'auth-required' ? 'auth-required' : 'worker-not-ready',
-      `The worker ${worker.id} is ${worker.state}: ${worker.reason ?? 'no reason is known'}.`,
+      `The worker ${worker.id} is ${worker.state}: ${why(worker)}.`,
       `${fix(worker)} Or name another worker; \`pancode fleet\` lists them.`,
       EXIT.unavailable,
     );
-  const reason = obstacle(worker, request, fleet, config, factsOf);
+  const reason = obstacle({ ...worker, state: 'ready' }, request, fleet, config, factsOf);
   if (reason !== null)
     throw new PanError(
       'worker-cannot',
@@ -196,11 +208,14 @@ function obstacle(
   config: Pick<Config, 'route'>,
   factsOf: (worker: WorkerEntry) => WorkerFacts,
 ): string | null {
-  if (worker.state !== 'ready') return `${worker.state}: ${worker.reason ?? 'no reason is known'}`;
+  if (worker.state !== 'ready') return `${worker.state}: ${why(worker)}`;
   const can = fleet.runtimes.find((runtime) => runtime.id === worker.runtime)?.can;
   if (request.readonly && !can?.readonly) return `${worker.runtime} cannot work read-only`;
   if (request.questions && !can?.questions) return `${worker.runtime} cannot ask before each action`;
-  const rule = config.route.never.find((pattern) => matches(pattern, worker, factsOf(worker)));
+  const facts = factsOf(worker);
+  if (facts.window !== null && facts.window < request.window)
+    return `its window in use holds ${facts.window} tokens, and this needs about ${request.window}`;
+  const rule = config.route.never.find((pattern) => matches(pattern, worker, facts));
   return rule === undefined ? null : `route.never excludes it ("${rule}")`;
 }
 
@@ -284,7 +299,13 @@ function nothingReady(
   );
 }
 
+/** Why it is not ready, and until when. */
+const why = ({ reason, retryAt, cooling }: WorkerEntry): string =>
+  `${reason ?? 'no reason is known'}${cooling && retryAt ? `; it is left alone until ${retryAt}` : ''}`;
+
 function fix(worker: WorkerEntry): string {
+  if (worker.state === 'cordoned') return `Bring it back with \`pancode uncordon\`.`;
+  if (worker.cooling) return `Wait, or try it all the same with --worker ${worker.id}.`;
   if (worker.state === 'auth-required') return 'Do what the reason says and run the command again.';
   if (worker.state === 'unavailable')
     return `Start or install what ${worker.endpoint ?? worker.runtime} needs, then run \`pancode fleet --refresh\`.`;

@@ -26,6 +26,17 @@ function billions(name: string): number | null {
 export function tierOfModel(model: string): Tier {
   const name = model.toLowerCase();
   const size = billions(name);
-  if (size !== null) return size >= 200 ? 'mid' : 'small';
+  if (size !== null) return tierOfSize(size * 1e9);
   return FAMILIES.find(([pattern]) => pattern.test(name))?.[1] ?? 'any';
+}
+
+/** By the number of a model's parameters, where its service says it: `qwen3:latest` tells nothing by its name. */
+export const tierOfSize = (parameters: number): Tier => (parameters >= 200e9 ? 'mid' : 'small');
+
+/** Parameters from how model services write a size: `7B`, `8.2B`, `270M`, `8x7B`; null where it is none of these. */
+export function sizeOf(text: string): number | null {
+  const match = /^(?:(\d+)x)?(\d+(?:\.\d+)?)\s*([KMBT])$/i.exec(text.trim());
+  if (!match) return null;
+  const unit = { K: 1e3, M: 1e6, B: 1e9, T: 1e12 }[match[3]!.toUpperCase() as 'K' | 'M' | 'B' | 'T'];
+  return Number(match[1] ?? 1) * Number(match[2]) * unit;
 }

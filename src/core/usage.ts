@@ -5,8 +5,11 @@ import type { JournalFacts } from './journal-facts.ts';
 type Counts = Pick<Usage, 'input' | 'cacheRead' | 'cacheWrite' | 'output' | 'reasoning'>;
 const FIELDS = ['input', 'cacheRead', 'cacheWrite', 'output', 'reasoning'] as const;
 
-/** True for a request that has a model answer, on either wire; token counting and model lists pass the gateway too, but use no model. */
-export const asksModel = (path: string): boolean => /^(\/v1)?\/(messages|chat\/completions)$/.test(path);
+/** True for a request that has a model answer, on any wire; token counting and model lists pass the gateway too, but use no model. */
+export const asksModel = (path: string): boolean =>
+  /^(\/v1[a-z]*)?\/(messages|chat\/completions|responses|models\/[^/]+:(generateContent|streamGenerateContent))$/.test(
+    path,
+  );
 
 /**
  * `requests` counts every model request that was forwarded, failed ones included. One that failed (an error status, a server that gave no

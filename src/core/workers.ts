@@ -1,5 +1,5 @@
 /** Worker ids, and the workers a set of runtimes and endpoints makes. */
-import type { EndpointEntry, Fleet, RuntimeEntry, WorkerEntry } from '../protocol/fleet.ts';
+import type { EndpointEntry, Fleet, Health, RuntimeEntry, WorkerEntry } from '../protocol/fleet.ts';
 import { WIRES } from '../protocol/words.ts';
 
 export interface WorkerName {
@@ -55,7 +55,10 @@ export function workerOf(
 ): WorkerEntry {
   const name = { runtime: runtime.id, endpoint: endpoint?.id ?? null, model: model.id };
   const worse = endpoint !== null && runtime.state === 'ready' ? endpoint : runtime;
-  const health = { state: worse.state, reason: worse.state === 'ready' ? null : worse.reason };
+  const health: Health =
+    worse.state === 'ready'
+      ? { state: 'ready', reason: null, retryAt: null }
+      : { state: worse.state, reason: worse.reason, retryAt: worse.retryAt ?? null, cooling: worse.cooling ?? false };
   if (health.state === 'ready' && endpoint !== null && (endpoint.wire === null || !WIRES.includes(endpoint.wire)))
     Object.assign(health, { state: 'unsupported', reason: `the gateway cannot meter what ${endpoint.id} speaks` });
   else if (health.state === 'ready' && model.tools === false)

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { type BriefFacts, formatBrief } from '../core/brief.ts';
 import type { ProjectInstructions } from '../core/prompt.ts';
-import { findCommands, MANIFESTS, MARKERS, type ProjectFiles } from '../core/verify-command.ts';
+import { ENDINGS, findCommands, MANIFESTS, MARKERS, type ProjectFiles } from '../core/verify-command.ts';
 import { readBounded } from './bounded-read.ts';
 import { type GitHost, tryGit } from './workspace/git.ts';
 
@@ -54,7 +54,25 @@ export async function projectFiles(root: string, known?: string[]): Promise<Proj
       if (read) texts[name] = read.text;
     }),
   );
-  return { texts, present: MARKERS.filter((name) => names.has(name)) };
+  const endings = ENDINGS.filter((ending) => [...names].some((name) => name.endsWith(ending))).map(
+    (ending) => `*${ending}`,
+  );
+  return {
+    texts,
+    present: [...MARKERS.filter((name) => names.has(name)), ...endings],
+    pythonTests: await pythonTests(root, names),
+  };
+}
+
+/** The first file that Python's runners would take for a test, in the usual places. */
+async function pythonTests(root: string, names: Set<string>): Promise<ProjectFiles['pythonTests']> {
+  for (const dir of ['tests', 'test', '.']) {
+    const inside = dir === '.' ? [...names] : names.has(dir) ? await readdir(join(root, dir)).catch(() => []) : [];
+    const first = inside.filter((name) => /^test_.*\.py$|^tests\.py$/.test(name)).sort()[0];
+    const read = first === undefined ? null : await readBounded(join(root, dir, first), 64 * 1024, root);
+    if (read) return { dir, unittest: /^\s*(import|from) unittest\b/m.test(read.text) };
+  }
+  return null;
 }
 
 async function readmeHead(root: string, names: string[]): Promise<string | null> {

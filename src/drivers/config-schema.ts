@@ -1,5 +1,6 @@
 /** What the configuration schemas say in words a person can use: valid keys, and every schema issue as one sentence. */
 import * as z from 'zod';
+import { DEFAULTS } from '../core/config.ts';
 import { didYouMean, nearest } from '../core/nearest.ts';
 import { ConfigFile, ProjectConfigFile } from '../protocol/config.ts';
 import { PanError } from '../protocol/error.ts';
@@ -11,11 +12,23 @@ interface SchemaNode {
   additionalProperties?: SchemaNode | boolean;
   items?: SchemaNode;
   anyOf?: SchemaNode[];
+  default?: unknown;
 }
 
-/** JSON Schema of a configuration file, for editors and for `config schema`. */
+/** JSON Schema of a configuration file with the value every key has when it is left out, for editors and for `config schema`. */
 export function configJsonSchema(scope: ConfigScope = 'user'): Record<string, unknown> {
-  return z.toJSONSchema(scope === 'user' ? ConfigFile : ProjectConfigFile) as Record<string, unknown>;
+  const schema = z.toJSONSchema(scope === 'user' ? ConfigFile : ProjectConfigFile) as SchemaNode;
+  fillDefaults(schema, DEFAULTS as unknown as Record<string, unknown>);
+  return schema as Record<string, unknown>;
+}
+
+function fillDefaults(schema: SchemaNode, defaults: Record<string, unknown>): void {
+  for (const [key, node] of Object.entries(schema.properties ?? {})) {
+    const value = defaults[key];
+    if (node.properties && typeof value === 'object' && value !== null)
+      fillDefaults(node, value as Record<string, unknown>);
+    else if (value !== undefined && !(node.properties && value === null)) node.default = value;
+  }
 }
 
 /** What the schema allows below a path: `named` keys, or any name (`open`). null: the path itself is not allowed. */
@@ -48,6 +61,9 @@ function dottedKeys(node: SchemaNode, prefix = ''): string[] {
     ...dottedKeys(child, `${prefix}${key}.`),
   ]);
 }
+
+/** Every dotted key of the user's file that has a name of its own. */
+export const configKeys = (): string[] => dottedKeys(configJsonSchema() as SchemaNode);
 
 /**
  * Segments of a dotted key; the name in an open record may hold dots (`prices.claude-3.5.input`).

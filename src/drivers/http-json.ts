@@ -80,13 +80,12 @@ function ask(url: string, options: Question): Promise<HttpAnswer> {
           : { kind: 'absent', reason: error.code ?? error.message },
       ),
     );
-    timer = setTimeout(
-      () =>
-        finish(
-          connected ? { kind: 'silent' } : { kind: 'absent', reason: `no connection within ${options.timeoutMs} ms` },
-        ),
-      options.timeoutMs,
-    );
+    const late = (): void =>
+      finish(
+        connected ? { kind: 'silent' } : { kind: 'absent', reason: `no connection within ${options.timeoutMs} ms` },
+      );
+    // Where it was us who had no time, what has come meanwhile is read first.
+    timer = setTimeout(() => setImmediate(late), options.timeoutMs);
     request.end(body);
   });
 }

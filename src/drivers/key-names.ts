@@ -5,17 +5,29 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
+/** A larger file is refused by whoever reads it whole. */
+const MAX_BYTES = 2 ** 18;
+
 export async function keyNames(configDir: string): Promise<string[]> {
   const file = path.join(configDir, 'config.yaml');
-  if (!fs.existsSync(file)) return [];
-  const text = fs.readFileSync(file, 'utf8');
+  const text = textOf(file);
   if (!/apiKeyEnv|pass/.test(text)) return []; // reading YAML takes a client longer than its request
   const { parse } = await import('yaml');
   try {
-    return collect(parse(text));
+    return collect(parse(text, { logLevel: 'silent' }));
   } catch {
     // Not YAML: the daemon reads the same file and refuses it with the reason.
     return [];
+  }
+}
+
+function textOf(file: string): string {
+  try {
+    const stat = fs.statSync(file, { throwIfNoEntry: false });
+    return stat?.isFile() && stat.size <= MAX_BYTES ? fs.readFileSync(file, 'utf8') : '';
+  } catch {
+    // Unreadable: the daemon reads the same file and refuses it with the reason.
+    return '';
   }
 }
 

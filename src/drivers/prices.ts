@@ -12,7 +12,7 @@ import type { Price } from '../protocol/usage.ts';
 /** Version of the bundled table; a test holds it to the installed package. */
 const TABLE_VERSION = '0.1.8';
 /** Providers of this house that have a public price list, by the table's own names. */
-const CATALOGUES: Record<string, string> = { anthropic: 'anthropic' };
+const CATALOGUES: Record<string, string> = { anthropic: 'anthropic', openai: 'openai', google: 'google' };
 
 export interface PriceQuestion {
   workerId: string;
@@ -51,7 +51,8 @@ async function listed(catalogue: string, model: string, at: Date): Promise<(Pric
   const found = calcPrice({}, name, { providerId: catalogue, timestamp: at });
   if (!found || ![found.model.id, ...namesIn(found.model.match)].some((known) => plainModel(known) === name))
     return null;
-  const long = /\[1m\]$/i.test(model.trim());
+  // The others' models take a prompt of any length without being asked for it.
+  const long = catalogue !== 'anthropic' || /\[1m\]$/i.test(model.trim());
   const flat = flatPrice(found.model_price, long);
   return flat && { ...flat, table: `genai-prices ${TABLE_VERSION}` };
 }

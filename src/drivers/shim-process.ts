@@ -98,6 +98,29 @@ export function stopShim(places: DispatchPlaces, timeoutMs: number): Promise<voi
   });
 }
 
+/** Hands a person's words to a shim's agent; why it cannot be told, or null. Rejects when the shim cannot be reached. */
+export function steerShim(places: DispatchPlaces, text: string): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    const request = requestInDirectory(places.socketDir, { method: 'POST', path: '/steer' }, (response) => {
+      let answer = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        answer += chunk;
+      });
+      response.on('end', () => {
+        try {
+          resolve((JSON.parse(answer) as { refused: string | null }).refused);
+        } catch (error) {
+          reject(error);
+        }
+      });
+      response.on('error', reject);
+    });
+    request.on('error', reject);
+    request.end(JSON.stringify({ text }));
+  });
+}
+
 function tail(file: string): string {
   if (!fs.existsSync(file)) return 'its log is gone';
   return fs.readFileSync(file, 'utf8').trim().split('\n').slice(-3).join(' | ').slice(-500);

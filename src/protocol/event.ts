@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { AnswerEvent, QuestionEvent } from './question.ts';
 import { Receipt } from './receipt.ts';
 import { MeteredRequest } from './usage.ts';
 import { ACTION_CLASSES, STATUSES } from './words.ts';
@@ -63,13 +64,15 @@ export const AgentEvent = z.lazy(() =>
 export type AgentEvent = z.infer<typeof AgentEvent>;
 export type AgentEnd = Extract<AgentEvent, { type: 'end' }>;
 
-/** What the shim reports about the dispatch itself. */
+/** What the shim reports about the dispatch itself; of a question that comes after its end, the daemon. */
 export const ShimEvent = z.lazy(() =>
   z.discriminatedUnion('type', [
     z.object({ type: z.literal('started'), pid: z.number(), startTime: z.string(), bootId: z.string() }),
     z.object({
       type: z.literal('phase'),
       phase: z.enum(['snapshot', 'copy', 'sandbox', 'agent', 'harvest', 'verify']),
+      /** With `harvest`: how long the agent process ran, by a clock nobody sets, ms. */
+      agentMs: z.number().optional(),
     }),
     z.object({
       type: z.literal('snapshot'),
@@ -81,22 +84,11 @@ export const ShimEvent = z.lazy(() =>
     z.object({ type: z.literal('agent-process'), pid: z.number(), startTime: z.string() }),
     z.object({ type: z.literal('request-started'), n: z.number(), path: z.string() }),
     z.object({ type: z.literal('request'), request: MeteredRequest }),
-    z.object({
-      type: z.literal('question'),
-      id: z.string(),
-      kind: z.enum(['action', 'ask']),
-      subject: z.string(),
-      detail: z.string(),
-    }),
-    z.object({
-      type: z.literal('answer'),
-      id: z.string(),
-      decision: z.enum(['allow', 'deny', 'timeout', 'none']),
-      by: z.enum(['user', 'policy', 'nobody']),
-      reason: z.string().nullable(),
-      waitedMs: z.number(),
-    }),
-    z.object({ type: z.literal('cancel'), why: z.enum(['user', 'timeout', 'budget']) }),
+    QuestionEvent,
+    AnswerEvent,
+    /** What a person told the running agent; a `notice` follows where it could not be told. */
+    z.object({ type: z.literal('steer'), text: z.string() }),
+    z.object({ type: z.literal('cancel'), why: z.enum(['user', 'timeout', 'budget', 'disk']) }),
     z.object({ type: z.literal('harvest'), result: z.string().nullable(), files: z.number() }),
     z.object({ type: z.literal('verify'), command: z.string(), exitCode: z.number().nullable(), ms: z.number() }),
     z.object({ type: z.literal('ended'), status: z.enum(STATUSES), reason: z.string() }),

@@ -1,4 +1,5 @@
-import type { RuntimeState, Tier, Wire } from './words.ts';
+import type { Price } from './usage.ts';
+import type { Mode, RuntimeState, Safety, Tier, Wire } from './words.ts';
 
 /** What a runtime can do; admission refuses a dispatch that needs more. */
 export interface Capabilities {
@@ -14,15 +15,23 @@ export interface Capabilities {
   interrupt: boolean;
 }
 
-export interface RuntimeEntry {
+/** What a runtime, an endpoint and a worker have in common. */
+export interface Health {
+  state: RuntimeState;
+  /** One sentence; null where there is nothing to say. */
+  reason: string | null;
+  /** ISO 8601: what needs it tries it again from then on; absent or null where no time is set. */
+  retryAt?: string | null;
+  /** It is there but failed lately, so it is not chosen before `retryAt`; a person may name it all the same. */
+  cooling?: boolean;
+}
+
+export interface RuntimeEntry extends Health {
   id: string;
   /** Real path of the program; null for native. */
   path: string | null;
   /** null = not asked yet, or it would not say. */
   version: string | null;
-  state: RuntimeState;
-  /** One sentence; null where there is nothing to say. */
-  reason: string | null;
   can: Capabilities;
 }
 
@@ -37,28 +46,26 @@ export interface ModelEntry {
   tier: Tier;
 }
 
-export interface EndpointEntry {
+export interface EndpointEntry extends Health {
   id: string;
   provider: string;
   url: string;
-  state: RuntimeState;
-  reason: string | null;
   wire: Wire | null;
   apiKeyEnv: string | null;
   models: ModelEntry[];
+  /** Requests the engine computes at once, where it says; absent or null = unknown. */
+  slots?: number | null;
   /** True where `models` is not the whole list, so any model may be named. */
   openEnded?: boolean;
 }
 
 /** A schedulable pair of runtime and model: `runtime/[endpoint/]model`. */
-export interface WorkerEntry {
+export interface WorkerEntry extends Health {
   id: string;
   runtime: string;
   endpoint: string | null;
   model: string;
   tier: Tier;
-  state: RuntimeState;
-  reason: string | null;
 }
 
 /** The snapshot of everything that can work, with its health. */
@@ -66,4 +73,27 @@ export interface Fleet {
   runtimes: RuntimeEntry[];
   endpoints: EndpointEntry[];
   workers: WorkerEntry[];
+}
+
+/** One model as `pancode models` lists it. */
+export interface ModelRow extends ModelEntry, Health {
+  /** null: of the runtime's own service. */
+  endpoint: string | null;
+  /** Kind of the endpoint; null where there is none. */
+  provider: string | null;
+  trainedContext: number | null;
+  /** USD per million tokens; null = unknown, 0 = an engine of this machine. */
+  price: (Price & { table: string }) | null;
+  /** Ids of the workers that use it. */
+  workers: string[];
+}
+
+/** What a start reports. */
+export interface Boot {
+  fleet: Fleet;
+  sandbox: { backend: 'bubblewrap' | 'none'; version: string | null };
+  mode: Mode;
+  safety: Safety;
+  /** USD; null = none. */
+  budget: { dispatch: number | null; session: number | null; day: number | null };
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { ANSWERED_BY, DECISIONS, QUESTION_KINDS } from './question.ts';
 import { Cost, Usage } from './usage.ts';
 import { MODES, PATH_CLASSES, SAFETY_LEVELS, STATUSES, TIERS } from './words.ts';
 
@@ -26,6 +27,8 @@ export const Changes = z.lazy(() =>
     patchSha256: z.string().nullable(),
     ref: z.string().nullable(),
     applied: z.boolean(),
+    /** The files that were applied where a person chose some; absent where it was all or none. */
+    only: z.array(z.string()).optional(),
     ignored: z.array(z.string()),
   }),
 );
@@ -80,10 +83,10 @@ export type Route = z.infer<typeof Route>;
 
 export const QuestionRecord = z.lazy(() =>
   z.object({
-    kind: z.enum(['action', 'apply', 'propose', 'ask']),
+    kind: z.enum(QUESTION_KINDS),
     subject: z.string(),
-    decision: z.enum(['allow', 'deny', 'timeout', 'none']),
-    by: z.enum(['user', 'policy', 'nobody']),
+    decision: z.enum(DECISIONS),
+    by: z.enum(ANSWERED_BY),
     waitedMs: z.number(),
   }),
 );
@@ -108,12 +111,20 @@ export const BaseRecord = z.lazy(() =>
     head: z.string().nullable(),
     dirty: z.boolean(),
     omitted: z.array(z.string()),
+    /** Files of `workspace.copy` that the agent got besides, by name; absent where there were none. */
+    copied: z.array(z.string()).optional(),
   }),
 );
 export type BaseRecord = z.infer<typeof BaseRecord>;
 
 export const Integrity = z.lazy(() => z.object({ prev: z.string().nullable(), self: z.string() }));
 export type Integrity = z.infer<typeof Integrity>;
+
+/** The mark of a record that came from another home: the seal it had there (null: none), and whether that fits what it says. */
+export const Imported = z.lazy(() =>
+  z.object({ at: z.string(), integrity: Integrity.nullable(), intact: z.boolean() }),
+);
+export type Imported = z.infer<typeof Imported>;
 
 /** The permanent record of a dispatch (design §8). Times ISO-8601 UTC, durations ms, money USD; null = unknown. */
 export const Receipt = z.lazy(() =>
@@ -166,6 +177,7 @@ export const Receipt = z.lazy(() =>
       }),
     }),
     result: z.string().nullable(),
+    imported: Imported.optional(),
     integrity: Integrity,
   }),
 );
@@ -176,12 +188,13 @@ export const Amendment = z.lazy(() =>
   z.object({
     id: z.string(),
     at: z.string(),
-    type: z.enum(['apply', 'undo']),
+    type: z.enum(['apply', 'undo', 'discard', 'branch']),
     by: z.enum(['user', 'policy']),
-    /** The files the user's working tree got or lost by this. */
+    /** The files the user's working tree got or lost by this; of `branch`, what the new branch has changed. */
     files: z.array(z.string()),
     patchSha256: z.string().nullable(),
     commit: z.string().nullable(),
+    imported: Imported.optional(),
     integrity: Integrity,
   }),
 );

@@ -63,7 +63,7 @@ export const ACTION_CLASSES = [
 export type ActionClass = (typeof ACTION_CLASSES)[number];
 
 /** Model wire formats the gateway can meter. */
-export const WIRES = ['anthropic-messages', 'openai-chat'] as const;
+export const WIRES = ['anthropic-messages', 'openai-responses', 'openai-chat', 'gemini'] as const;
 export type Wire = (typeof WIRES)[number];
 
 export const RUNTIME_STATES = ['ready', 'auth-required', 'unavailable', 'unsupported', 'cordoned'] as const;

@@ -28,6 +28,16 @@ const stateAfter = (events: object[], seconds: number) => {
   const journal = events.map((event, i) => ({ seq: i + 1, at: at(i), ...event }) as JournalEvent);
   return liveView(journal.reduce(step, startFold(at(0))), T0 + seconds * 1000).state;
 };
+const QUESTION = {
+  type: 'question',
+  id: 'q',
+  kind: 'action',
+  subject: 's',
+  detail: '',
+  risk: 'ordinary',
+  deadline: '',
+  bound: null,
+};
 const working = [
   { type: 'started', pid: 1, startTime: '1', bootId: 'b' },
   { type: 'phase', phase: 'agent' },
@@ -45,18 +55,13 @@ describe('the live state', () => {
       1000,
       'working',
     ],
-    [
-      'a question is not a stall',
-      [...working, { type: 'question', id: 'q', kind: 'action', subject: 's', detail: '' }],
-      1000,
-      'waiting-question',
-    ],
+    ['a question is not a stall', [...working, QUESTION], 1000, 'waiting-question'],
     [
       'an answered question',
       [
         ...working,
-        { type: 'question', id: 'q', kind: 'action', subject: 's', detail: '' },
-        { type: 'answer', id: 'q', decision: 'allow', by: 'user', reason: null, waitedMs: 1 },
+        QUESTION,
+        { type: 'answer', id: 'q', decision: 'allow', by: 'user', reason: null, waitedMs: 1, files: null },
       ],
       5,
       'working',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { retryAfter } from '../../src/core/retry-after.ts';
+import { retryAfter, retryAfterSaid } from '../../src/core/retry-after.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 
@@ -34,3 +34,12 @@ test.each([
   [{ 'retry-after': '1', 'anthropic-ratelimit-requests-reset': '2026-01-01T00:00:20Z' }, 1_000],
   [{ 'anthropic-ratelimit-requests-reset': 'garbage' }, null],
 ])('%j', (headers, expected) => expect(retryAfter(headers, NOW)).toBe(expected));
+
+test.each([
+  ['{"error":{"details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"39.5s"}]}}', 39_500],
+  ['{"error":{"message":"Rate limit reached for gpt-5.5. Please try again in 1.5s."}}', 1_500],
+  ['{"error":{"message":"Rate limit reached. Please try again in 250ms."}}', 250],
+  ['{"error":{"message":"Please try again in a minute"}}', null],
+  ['{"error":{"details":[{"retryDelay":"soon"}]}}', null],
+  ['', null],
+])('said in an error: %s', (body, ms) => expect(retryAfterSaid(body)).toBe(ms));

@@ -25,6 +25,7 @@ const prices: Record<string, number> = { sonnet: 6, haiku: 2, 'qwen3:8b': 0, big
 const facts = (worker: WorkerEntry): WorkerFacts => ({
   local: worker.endpoint === 'ollama',
   price: prices[worker.model] ?? null,
+  window: worker.model === 'qwen3:8b' ? 8_192 : null,
 });
 
 const ask = (
@@ -32,7 +33,7 @@ const ask = (
   changes: { fleet?: Fleet; route?: Partial<Config['route']>; agents?: Config['agents'] } = {},
 ) =>
   chooseWorker(
-    { agent: { name: 'builder', tier: 'frontier' }, readonly: false, questions: false, ...request },
+    { agent: { name: 'builder', tier: 'frontier' }, readonly: false, questions: false, window: 3_000, ...request },
     changes.fleet ?? fleet,
     { agents: changes.agents ?? {}, route: { ...DEFAULTS.route, ...changes.route } },
     facts,
@@ -119,6 +120,58 @@ describe('chooseWorker takes a worker by name', () => {
   });
 });
 
+describe('a worker that failed lately', () => {
+  const cooling = {
+    state: 'unavailable' as const,
+    reason: 'it answered HTTP 503',
+    retryAt: '2026-11-25T10:00:00.000Z',
+    cooling: true,
+  };
+  const tired = fleetOf(
+    [runtime('native')],
+    [
+      endpoint('lab', [{ id: 'big', tier: 'frontier' }], cooling),
+      endpoint('ollama', [{ id: 'qwen3:8b', tier: 'small' }]),
+    ],
+  );
+
+  it('is not chosen', () => {
+    const { worker, route, warning } = ask({}, { fleet: tired });
+    expect([worker.id, warning]).toEqual(['native/ollama/qwen3:8b', null]);
+    expect(route.excluded).toContainEqual({
+      worker: 'native/lab/big',
+      reason: 'unavailable: it answered HTTP 503; it is left alone until 2026-11-25T10:00:00.000Z',
+    });
+  });
+
+  it('is taken by a person who names it, with a warning that the receipt keeps', () => {
+    const { worker, route, warning } = ask({ worker: 'native/lab/big' }, { fleet: tired });
+    expect(worker.id).toBe('native/lab/big');
+    expect(warning).toContain('failed lately (it answered HTTP 503');
+    expect(route.reason).toContain(warning);
+  });
+
+  it('is not taken because a file names it, nor against a rule', () => {
+    const agents = { builder: { worker: 'native/lab/big' } };
+    expect(() => ask({}, { fleet: tired, agents })).toThrow(
+      expect.objectContaining({ exit: 5, do: expect.stringContaining('--worker native/lab/big') }),
+    );
+    expect(() => ask({ worker: 'native/lab/big' }, { fleet: tired, route: { never: ['lab'] } })).toThrow(
+      expect.objectContaining({ exit: 3 }),
+    );
+  });
+
+  it('cordoned, it is taken by nobody', () => {
+    const out = fleetOf(
+      [runtime('native')],
+      [endpoint('lab', [{ id: 'big' }], { state: 'cordoned', reason: 'by you' })],
+    );
+    expect(() => ask({ worker: 'native/lab/big' }, { fleet: out })).toThrow(
+      expect.objectContaining({ exit: 5, do: expect.stringContaining('uncordon') }),
+    );
+  });
+});
+
 describe('chooseWorker refuses with what would help', () => {
   const down = fleetOf(
     [runtime('native'), runtime('claude-code', { state: 'auth-required', reason: 'no key: set ANTHROPIC_API_KEY' })],
@@ -152,4 +205,13 @@ describe('chooseWorker refuses with what would help', () => {
       expect.objectContaining({ exit: 3 }),
     );
   });
+});
+
+it('a worker whose window is too small for the prompt is left out, and refused by name', () => {
+  const small = { agent: agent('small'), window: 9_000 };
+  expect(ask(small).route.excluded).toContainEqual({
+    worker: 'native/ollama/qwen3:8b',
+    reason: 'its window in use holds 8192 tokens, and this needs about 9000',
+  });
+  expect(() => ask({ ...small, worker: 'native/ollama/qwen3:8b' })).toThrow('holds 8192 tokens');
 });

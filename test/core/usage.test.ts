@@ -76,6 +76,11 @@ test('one estimate makes the sum an estimate', () => {
 test('token counting and model lists are no model requests', () => {
   expect(asksModel('/v1/messages')).toBe(true);
   expect(asksModel('/v1/chat/completions')).toBe(true);
+  expect(asksModel('/v1/responses')).toBe(true);
+  expect(asksModel('/v1beta/models/gemini-2.5-pro:streamGenerateContent')).toBe(true);
+  expect(asksModel('/v1/models/qwen3:8b:generateContent')).toBe(true);
+  for (const path of ['/v1/responses/input_tokens', '/v1beta/models/m:countTokens', '/v1beta/models'])
+    expect(asksModel(path)).toBe(false);
   const others = ['/v1/messages/count_tokens', '/v1/models', '/v1/models/m'].map((path) =>
     metered({ path, grade: 'unknown', input: null, output: null }),
   );

@@ -32,9 +32,47 @@ describe('findVerifyCommand', () => {
     ['python without tests', { 'pyproject.toml': '[project]' }, [], null],
     ['tox', { 'tox.ini': '' }, [], 'tox'],
     ['just', { justfile: 'test *args:\n  x' }, [], 'just test'],
+    [
+      'a taskfile',
+      { 'Taskfile.yml': 'version: 3\ntasks:\n  build:\n    cmds: [x]\n  test:\n    cmds: [y]\n' },
+      [],
+      'task test',
+    ],
+    ['a taskfile whose test is a name further down', { 'Taskfile.yml': 'tasks:\n  a:\n    test: 1\nx: 1\n' }, [], null],
+    ['deno with comments', { 'deno.jsonc': '{ // x\n "tasks": {"test": "deno test -A"} }' }, [], 'deno task test'],
+    ['deno', { 'deno.json': '{}' }, [], 'deno test'],
+    ['bun without a script', pkg({}), ['bun.lock'], 'bun test'],
+    ['gradle with a wrapper', {}, ['gradlew', 'build.gradle'], './gradlew test'],
+    ['gradle without', {}, ['build.gradle.kts'], 'gradle test'],
+    ['maven with a wrapper', { 'pom.xml': '<x/>' }, ['mvnw'], './mvnw -q test'],
+    ['maven without', { 'pom.xml': '<x/>' }, [], 'mvn -q test'],
+    ['dotnet', {}, ['*.sln'], 'dotnet test'],
+    ['composer', { 'composer.json': '{"scripts":{"test":"phpunit"}}' }, [], 'composer test'],
+    ['phpunit', { 'composer.json': '{}' }, ['phpunit.xml.dist'], 'vendor/bin/phpunit'],
+    ['mix', { 'mix.exs': 'x' }, [], 'mix test'],
+    ['rspec', { Gemfile: "gem 'rspec'" }, [], 'bundle exec rspec'],
+    ['rake', { Gemfile: "gem 'minitest'" }, ['Rakefile'], 'bundle exec rake test'],
+    [
+      'pytest in a private environment',
+      { 'pyproject.toml': 'pytest' },
+      ['.venv', 'uv.lock'],
+      '.venv/bin/python -m pytest',
+    ],
+    ['pytest in the requirements', { 'requirements-dev.txt': 'x\npytest==8\n' }, [], 'python3 -m pytest'],
+    ['a requirement that is commented out', { 'requirements.txt': '# pytest\n' }, [], null],
+    ['django', { 'requirements.txt': 'django\n' }, ['manage.py', 'venv'], 'venv/bin/python manage.py test'],
     ['nothing', {}, [], null],
   ] as const)('%s', (_name, texts, present, expected) => {
     expect(findVerifyCommand({ texts, present })).toBe(expected);
+  });
+
+  it.each([
+    [{ dir: 'tests', unittest: true }, 'python3 -m unittest discover -s tests'],
+    [{ dir: '.', unittest: true }, 'python3 -m unittest discover'],
+    [{ dir: 'tests', unittest: false }, 'python3 -m pytest'],
+    [null, null],
+  ])('Python tests %j without any other hint', (pythonTests, expected) => {
+    expect(findVerifyCommand({ texts: {}, present: [], pythonTests })).toBe(expected);
   });
 
   it('finds build and lint too, from wherever they are', () => {

@@ -1,8 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, lstat, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { configGet, configPath, configSchema, configSet } from '../../src/apps/commands/config.ts';
 import { loadConfig, parseConfig } from '../../src/drivers/config.ts';
+import { keyNames } from '../../src/drivers/key-names.ts';
 import { put, tempDir } from '../fixtures/temp.ts';
 
 const dir = tempDir();
@@ -13,7 +15,7 @@ async function context(user?: string, project?: string) {
   const projectRoot = join(base, 'pro ject');
   if (user !== undefined) await put(join(configDir, 'config.yaml'), user);
   if (project !== undefined) await put(join(projectRoot, '.pancode/config.yaml'), project);
-  return { configDir, projectRoot, flags: {} };
+  return { configDir, lockFile: join(base, 'state', 'config.lock'), projectRoot, flags: {} };
 }
 const read = (configDir: string) => readFile(join(configDir, 'config.yaml'), 'utf8');
 
@@ -61,7 +63,8 @@ presets: {night: {safety: suggest, orchestrator: {worker: native/lab/m1}}}
     ['preset: nigth\npresets: {night: {}}', 'Did you mean "night"?'],
     ['- a', 'the whole file is wrong'],
     ['a: [', 'is not valid YAML'],
-    ['mode: plan\nmode: build', 'is not valid YAML'],
+    ['mode: plan\nmode: build', 'the key "mode" stands twice, again in line 2'],
+    ['budget: {day: 1, "day": 2}', 'the key "day" stands twice'],
     ['a: &a [x,x,x]\nb: &b [*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c]', 'is not valid YAML'],
   ])('%s', async (text, sentence) => {
     await expect(loadConfig(await context(text))).rejects.toMatchObject({
@@ -83,6 +86,35 @@ presets: {night: {safety: suggest, orchestrator: {worker: native/lab/m1}}}
     await expect(loadConfig(given)).rejects.toMatchObject({
       message: expect.stringContaining(join(given.projectRoot, '.pancode/config.yaml')),
     });
+  });
+
+  it.each([
+    ['of 10 MB', `mode: plan\n${'# x\n'.repeat(2_500_000)}`, 'is 9766 kB, more than the 256 kB'],
+    ['that is no UTF-8', Buffer.from([0x6d, 0x3a, 0x20, 0xff, 0xfe, 0x0a]), 'is not UTF-8 text'],
+    ['with a tab', 'budget:\n\tday: 3\n', 'Tabs are not allowed as indentation'],
+    ['nested without end', '['.repeat(200_000), 'is nested too deeply'],
+    ['of two documents', 'mode: plan\n---\nmode: build\n', 'multiple documents'],
+    ['with a tag nobody knows', 'mode: !!js/function plan\n', 'Unresolved tag'],
+    ['with zero bytes', 'mode: \0plan\n', 'mode is'],
+  ])('refuses a file %s in one sentence', async (_, content, sentence) => {
+    const given = await context();
+    const file = await put(join(given.configDir, 'config.yaml'), '');
+    await writeFile(file, content);
+    const failure = await loadConfig(given).catch((error) => error);
+    expect(failure).toMatchObject({ exit: 2, do: expect.stringContaining('') });
+    expect(failure.message).toContain(sentence);
+    expect(failure.message).toContain(file);
+    expect(failure.message.split('\n')).toHaveLength(1);
+    await expect(configSet(given, 'budget.day', '3')).rejects.toMatchObject({ exit: 2 });
+    expect(Buffer.from(content).equals(await readFile(file))).toBe(true);
+  });
+
+  it('refuses a pipe at once instead of waiting for a writer', async () => {
+    const given = await context();
+    await mkdir(given.configDir, { recursive: true });
+    execFileSync('mkfifo', [join(given.configDir, 'config.yaml')]);
+    await expect(loadConfig(given)).rejects.toMatchObject({ code: 'config-unreadable', exit: 2 });
+    expect(await keyNames(given.configDir)).toEqual([]);
   });
 
   it('says when a file cannot be read', async () => {
@@ -123,6 +155,31 @@ describe('config get and set', () => {
     expect(await configSet(fresh, 'limits.concurrency', '2')).toEqual({ value: 2, source: 'user' });
   });
 
+  it('set keeps line ends, a byte order mark, the mode of the file, and a link to it', async () => {
+    const given = await context('\uFEFF# mine\r\nmode: plan\r\n');
+    const file = join(given.configDir, 'config.yaml');
+    const real = join(given.configDir, 'real.yaml');
+    await rename(file, real);
+    await chmod(real, 0o644);
+    await symlink('real.yaml', file);
+    await configSet(given, 'budget.day', '3');
+    expect(await readFile(real, 'utf8')).toBe('\uFEFF# mine\r\nmode: plan\r\nbudget:\r\n  day: 3\r\n');
+    expect((await lstat(file)).isSymbolicLink()).toBe(true);
+    expect((await lstat(real)).mode & 0o777).toBe(0o644);
+  });
+
+  it('corrects a wrong value', async () => {
+    const given = await context('mode: bild\n');
+    expect(await configSet(given, 'mode', 'build')).toEqual({ value: 'build', source: 'user' });
+  });
+
+  it('loses none of twenty changes at once', async () => {
+    const given = await context('# mine\n');
+    const names = Array.from({ length: 20 }, (_, n) => `m${n}`);
+    await Promise.all(names.map((name, n) => configSet(given, `prices.lab/${name}`, `{input: ${n}, output: 1}`)));
+    expect(Object.keys((await loadConfig(given)).config.prices)).toHaveLength(20);
+  });
+
   it.each([
     ['budgt.day', '3', 'Did you mean "budget.day"?'],
     ['safety', 'ful-auto', 'Did you mean "full-auto"?'],
@@ -144,6 +201,11 @@ describe('config get and set', () => {
       user: join(given.configDir, 'config.yaml'),
       project: join(given.projectRoot, '.pancode/config.yaml'),
     });
-    expect(Object.keys((await configSchema()).properties as object)).toContain('workspace');
+    const { properties } = (await configSchema()) as { properties: Record<string, Record<string, unknown>> };
+    expect(properties.workspace?.properties).toMatchObject({
+      maxFileMb: { default: 50, description: expect.stringMatching(/\S/) },
+    });
+    for (const [key, node] of Object.entries(properties))
+      expect([key, node.description ?? node.properties]).not.toContain(undefined);
   });
 });

@@ -51,3 +51,15 @@ describe('scanPath', () => {
     expect((await scanPath(join(dir, 'f'), ['loop', 'dangling'])).size).toBe(0);
   });
 });
+
+describe('shims of version managers', () => {
+  it('are passed over, whether a link tells them or their directory', async () => {
+    await program('volta/volta-shim');
+    await symlink('volta-shim', join(dir, 'volta/claude'));
+    await program('asdf/shims/claude', '#!/bin/sh\nexec asdf exec claude "$@"\n');
+    const real = await program('last/claude');
+    const path = ['volta', 'asdf/shims', 'last'].map((name) => join(dir, name)).join(':');
+    const found = (await scanPath(path, ['claude'])).get('claude')!;
+    expect([found.path, found.directory]).toEqual([real, join(dir, 'last')]);
+  });
+});

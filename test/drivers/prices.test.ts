@@ -41,10 +41,22 @@ test.each(['claude-sonnet-5-turbo', 'claude-opus-4-8x', 'claude-haiku-4-5-pro'])
   },
 );
 
-test.each(['claude', 'claude-opus-4-9', 'gpt-5', 'qwen3:8b', 'constructor', '', 'my claude-v2 finetune'])(
+test.each(['claude', 'claude-opus-4-9', 'gpt-5-turbo', 'qwen3:8b', 'constructor', '', 'my claude-v2 finetune'])(
   '%j is unknown',
   async (model) => expect(await ask({ model })).toBe(null),
 );
+
+test.each([
+  ['openai', 'gpt-5.4-mini', 0.75],
+  ['google', 'gemini-3.5-flash', 1.5],
+])('%s has a price list too: %s', async (provider, model, input) =>
+  expect(await ask({ endpoint: provider, provider, model })).toMatchObject({ input }),
+);
+
+test('another vendor’s price that rises with the prompt is unknown: nothing keeps the prompt short', async () => {
+  expect(await ask({ endpoint: 'google', provider: 'google', model: 'gemini-2.5-pro' })).toBe(null);
+  expect(await ask({ endpoint: 'openai', provider: 'openai', model: 'gpt-5.5' })).toBe(null);
+});
 
 test('a price that rises with the prompt is taken only where the prompt stays short', async () => {
   expect(await ask({ model: 'claude-sonnet-4-5' })).toMatchObject({ input: 3, output: 15 });

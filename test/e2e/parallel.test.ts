@@ -62,27 +62,47 @@ it('four writers that apply all land, one at a time', async () => {
   ).toEqual(WRITERS.map(({ name }) => `?? ${name}.txt`));
 });
 
-it('holds back what is beyond the limit, and runs it when there is room', async () => {
-  bench = await createBench(SCRIPT, { limits: { concurrency: 1 } });
+interface Listed {
+  dispatches: { id: string; state: string; reason: string | null }[];
+}
+const start = async (task: string, worker = NATIVE_CHAT): Promise<string> => {
+  const args = ['dispatch', 'builder', task, '--worker', worker, '--no-apply', '--detach'];
+  return (await bench.user.json<{ id: string }>(args)).value.id;
+};
+const HANGS = { when: 'Write for ever', turns: [{ text: 'never', delayMs: 600_000 }] };
+
+it('holds back what is beyond the limit, says what it waits for, and runs it when there is room', async () => {
+  bench = await createBench({ conversations: [HANGS, ...SCRIPT.conversations] }, { limits: { concurrency: 1 } });
   const { user } = bench;
-  const ids = await Promise.all(
-    [1, 3].map(
-      async (n) =>
-        (
-          await user.json<{ id: string }>([
-            'dispatch',
-            'builder',
-            `Write part-${n}`,
-            '--worker',
-            NATIVE_CHAT,
-            '--no-apply',
-            '--detach',
-          ])
-        ).value.id,
-    ),
-  );
-  const receipts = await Promise.all(ids.map(async (id) => (await user.json<Receipt>(['wait', id])).value));
-  expect(receipts.map((receipt) => receipt.outcome.status)).toEqual(['succeeded', 'succeeded']);
-  const [first, second] = receipts.sort((a, b) => ((a.time.started ?? '') < (b.time.started ?? '') ? -1 : 1));
-  expect(Date.parse(second?.time.started ?? '')).toBeGreaterThanOrEqual(Date.parse(first?.time.ended ?? '') - 5);
+  const first = await start('Write for ever');
+  const second = await start('Write part-1');
+  const { dispatches } = (await user.json<Listed>(['ps'])).value;
+  expect(dispatches.find(({ id }) => id === second)).toMatchObject({
+    state: 'queued',
+    reason: 'this machine (1 of 1 in use)',
+  });
+  expect((await user.pancode(['ps'])).stdout).toContain('queued: waits for this machine (1 of 1 in use)');
+  await user.pancode(['cancel', first]);
+  expect((await user.json<Receipt>(['wait', second])).value.outcome.status).toBe('succeeded');
+});
+
+it('an endpoint with a limit of its own lets others pass', async () => {
+  bench = await createBench({ conversations: [HANGS, ...SCRIPT.conversations] });
+  const { user, model } = bench;
+  const lab = { provider: 'openai-compatible', url: model.url, models: [{ id: 'm1', tier: 'frontier' }] };
+  user.configure({
+    discover: false,
+    endpoints: [
+      { id: 'slow', ...lab, concurrency: 1 },
+      { id: 'other', ...lab },
+    ],
+  });
+  const first = await start('Write for ever', 'native/slow/m1');
+  const second = await start('Write part-1', 'native/slow/m1');
+  const third = await start('Write part-3', 'native/other/m1');
+  expect((await user.json<Receipt>(['wait', third])).value.outcome.status).toBe('succeeded');
+  const { dispatches } = (await user.json<Listed>(['ps'])).value;
+  expect(dispatches.find(({ id }) => id === second)?.reason).toBe('endpoint slow (1 of 1 in use)');
+  await user.pancode(['cancel', first]);
+  expect((await user.json<Receipt>(['wait', second])).value.outcome.status).toBe('succeeded');
 });

@@ -3,13 +3,14 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { visibleLine } from '../../core/visible.ts';
 import { bundleDir } from '../assets.ts';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, examples } from '../command.ts';
 import { columns } from '../output.ts';
 
 export function register(program: Command, context: CommandContext): void {
   program
     .command('agents')
     .description('the roles work can be given to')
+    .addHelpText('after', examples('pancode agents', 'pancode agents --json'))
     .action(async () => {
       const { loadAgents } = await import('../../drivers/agents.ts');
       const { projectRootOf } = await import('../../drivers/project-root.ts');

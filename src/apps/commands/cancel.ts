@@ -2,12 +2,13 @@
 import type { Command } from 'commander';
 import { PanError } from '../../protocol/error.ts';
 import type { Receipt } from '../../protocol/receipt.ts';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, examples } from '../command.ts';
 
 export function register(program: Command, context: CommandContext): void {
   program
     .command('cancel [id]')
     .description('stop a dispatch and verify that nothing of it is left; what it did is kept')
+    .addHelpText('after', examples('pancode cancel 01KB2M', 'pancode cancel --all'))
     .option('--all', 'stop all of them')
     .action(async (given: string | undefined, options: { all?: boolean }) => {
       if ((given === undefined) === !options.all)

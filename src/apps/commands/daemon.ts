@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { SOCKET_NAME, statePlaces } from '../../core/places.ts';
 import { isAbsent, sendIfRunning } from '../client.ts';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, examples } from '../command.ts';
 
 interface Hello {
   pid: number;
@@ -20,7 +20,8 @@ interface Status {
 export function register(program: Command, context: CommandContext): void {
   const daemon = program
     .command('daemon')
-    .description('the process that owns fleet, queue and ledger; started on demand');
+    .description('the process that owns fleet, queue and ledger; started on demand')
+    .addHelpText('after', examples('pancode daemon status', 'pancode daemon stop'));
   const statusOf = (hello: Hello | null): Status => {
     const socket = path.join(statePlaces(context.environment.roots.state).daemonDir, SOCKET_NAME);
     return { running: hello !== null, pid: hello?.pid ?? null, socket, version: hello?.version ?? null };
@@ -33,6 +34,7 @@ export function register(program: Command, context: CommandContext): void {
   daemon
     .command('start')
     .description('start it now')
+    .addHelpText('after', examples('pancode daemon start'))
     .action(async () => {
       const now = statusOf(await context.client.call<Hello>('GET', '/v1/hello'));
       context.output().document(now, () => text(now));
@@ -40,6 +42,7 @@ export function register(program: Command, context: CommandContext): void {
   daemon
     .command('status')
     .description('say whether it runs')
+    .addHelpText('after', examples('pancode daemon status --json'))
     .action(async () => {
       const now = await status();
       context.output().document(now, () => text(now));
@@ -47,6 +50,7 @@ export function register(program: Command, context: CommandContext): void {
   daemon
     .command('stop')
     .description('stop it; dispatches go on unless --workers')
+    .addHelpText('after', examples('pancode daemon stop', 'pancode daemon stop --workers'))
     .option('--workers', 'cancel all dispatches first')
     .action(async (options: { workers?: boolean }) => {
       const before = await status();

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { EXIT, PanError } from '../../protocol/error.ts';
 import type { Receipt } from '../../protocol/receipt.ts';
 import { bundleDir } from '../assets.ts';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, examples } from '../command.ts';
 
 /** The script of the simulated model answers it (drivers/simulated/demo-script.ts). */
 const TASK = 'Add a farewell next to the greeting, with a note in NOTES.md.';
@@ -25,6 +25,7 @@ export function register(program: Command, context: CommandContext): void {
   program
     .command('demo')
     .description('the whole pipeline on a scratch repository with a simulated model')
+    .addHelpText('after', examples('pancode demo'))
     .action(async () => {
       const root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'pancode-demo-')));
       const home = { HOME: path.join(root, 'user'), PANCODE_HOME: path.join(root, 'pancode') };

@@ -2,12 +2,13 @@
 import type { Command } from 'commander';
 import { visible } from '../../core/visible.ts';
 import type { ChangedFile } from '../../protocol/receipt.ts';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, examples } from '../command.ts';
 
 export function register(program: Command, context: CommandContext): void {
   program
     .command('diff <id>')
     .description('what a dispatch changed')
+    .addHelpText('after', examples('pancode diff 01KB2M', 'pancode diff 01KB2M | less -R'))
     .action(async (id: string) => {
       const answer = await context.client.call<{ files: ChangedFile[]; patch: string }>(
         'POST',

@@ -4,13 +4,14 @@ import { probeSandbox } from '../../drivers/sandbox/probe.ts';
 import { PanError } from '../../protocol/error.ts';
 import type { Fleet } from '../../protocol/fleet.ts';
 import { findAssets } from '../assets.ts';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, examples } from '../command.ts';
 import { columns } from '../output.ts';
 
 export function register(program: Command, context: CommandContext): void {
   program
     .command('doctor')
     .description('sandbox facts, runtimes and what each needs')
+    .addHelpText('after', examples('pancode doctor'))
     .option('--probe', 'run each runtime against the simulated model')
     .action(async (options: { probe?: boolean }) => {
       if (options.probe)

@@ -2,13 +2,14 @@
 import type { Command } from 'commander';
 import { dispatchPlaces } from '../../core/places.ts';
 import type { JournalEvent } from '../../protocol/event.ts';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, examples } from '../command.ts';
 import { eventLines } from '../event-line.ts';
 
 export function register(program: Command, context: CommandContext): void {
   program
     .command('logs <id>')
     .description('the events of a dispatch')
+    .addHelpText('after', examples('pancode logs 01KB2M', 'pancode logs -f 01KB2M'))
     .option('-f, --follow', 'go on until it has ended')
     .action(async (given: string, options: { follow?: boolean }) => {
       const out = context.output();

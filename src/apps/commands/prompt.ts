@@ -1,16 +1,23 @@
 /** `pancode prompt show AGENT`: the compiled prompt, without task and brief: what stays the same between dispatches. */
 import path from 'node:path';
 import type { Command } from 'commander';
+import { TIERS, type Tier } from '../../protocol/words.ts';
 import { bundleDir } from '../assets.ts';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, choice, examples } from '../command.ts';
 
 export function register(program: Command, context: CommandContext): void {
   program
     .command('prompt')
     .description('compiled prompts')
+    .addHelpText('after', examples('pancode prompt show builder'))
     .command('show <agent>')
     .description('the system prompt this agent gets here')
-    .action(async (name: string) => {
+    .addOption(choice('--tier <tier>', 'as for a model of this tier; without it the agent’s own', TIERS))
+    .addHelpText(
+      'after',
+      examples('pancode prompt show builder', 'pancode prompt show reviewer --tier small --mode review'),
+    )
+    .action(async (name: string, flags: { tier?: Tier }) => {
       const { loadAgents } = await import('../../drivers/agents.ts');
       const { loadConfig } = await import('../../drivers/config.ts');
       const { collectProject } = await import('../../drivers/brief.ts');
@@ -37,7 +44,7 @@ export function register(program: Command, context: CommandContext): void {
       const prompt = compilePrompt({
         constitution,
         agent,
-        tier: agent.tier,
+        tier: flags.tier ?? agent.tier,
         stance: {
           mode: config.mode,
           safety: config.safety,

@@ -1,7 +1,7 @@
 /** `pancode ps`: what runs now. */
 import type { Command } from 'commander';
 import { visibleLine } from '../../core/visible.ts';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, examples } from '../command.ts';
 import { columns } from '../output.ts';
 
 interface Row {
@@ -9,6 +9,7 @@ interface Row {
   agent: string;
   worker: string;
   state: string;
+  reason: string | null;
   since: string;
   task: string;
 }
@@ -17,6 +18,7 @@ export function register(program: Command, context: CommandContext): void {
   program
     .command('ps')
     .description('what runs now')
+    .addHelpText('after', examples('pancode ps', 'pancode ps --json'))
     .action(async () => {
       const answer = await context.client.call<{ dispatches: Row[] }>('GET', '/v1/dispatches');
       context.output().document(answer, () => table(answer.dispatches));
@@ -32,7 +34,7 @@ function table(rows: Row[]): string {
       row.id,
       row.agent,
       row.worker,
-      row.state,
+      row.reason === null ? row.state : `${row.state}: waits for ${row.reason}`,
       row.since.slice(11, 19),
       visibleLine(row.task, 60),
     ]),

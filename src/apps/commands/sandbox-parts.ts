@@ -3,6 +3,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Profile } from '../../core/profile.ts';
 import { loadConfig } from '../../drivers/config.ts';
+import { packageCaches } from '../../drivers/sandbox/caches.ts';
+import { withPackageCaches } from '../../drivers/sandbox/packages.ts';
 import { sharedDirectories } from '../../drivers/sandbox/shares.ts';
 import { type SandboxSpec, within } from '../../drivers/sandbox/spec.ts';
 import { createCopy } from '../../drivers/workspace/copy.ts';
@@ -35,15 +37,21 @@ export async function sandboxSpec(
   undo: (() => void | Promise<void>)[],
 ): Promise<SandboxSpec> {
   const { environment } = context;
-  const host: GitHost = { home: environment.home, path: environment.path };
+  const host: GitHost = { home: environment.home, path: environment.path, state: environment.roots.state };
   const dir = directory('--project', given.project);
   const here = fs.realpathSync(process.cwd());
   const cwd = within(here, dir) ? here : dir;
+  // To write, there must be something to copy from: here a directory outside of git gets its record, as in a dispatch.
+  if (given.profile !== 'R' && given.workspace === undefined)
+    await inspectProject(dir, host, { stateDir: environment.roots.state });
   const project = await projectAt(dir, host);
   const { config } = await loadConfig({ configDir: environment.roots.config, projectRoot: project.root, flags: {} });
   const assets = findAssets();
   const state = given.state === undefined ? made(path.join(given.scratch, 'home')) : directory('--state', given.state);
   const copy = given.profile === 'R' ? null : await copyFor(given, project, host, config.workspace, undo);
+  const passed = environment.pick(config.env.pass);
+  const home = given.home === undefined ? environment.home : path.resolve(given.home);
+  const packages = packageCaches(home, passed, project.root);
   const roots = [path.dirname(assets.node), ...(assets.ripgrepDir === null ? [] : [assets.ripgrepDir])];
   return {
     dispatch: given.id,
@@ -53,10 +61,11 @@ export async function sandboxSpec(
     copy,
     commonDir: project.commonDir,
     objects: project.objectDirs,
-    home: { host: state, path: given.home === undefined ? environment.home : path.resolve(given.home) },
+    home: { host: state, path: home },
     roots,
     files: [],
-    shares: copy === null ? [] : sharedDirectories(project.root, copy, config.workspace.share),
+    shares: copy === null ? [] : withPackageCaches(sharedDirectories(project.root, copy, config.workspace.share)),
+    caches: packages.caches,
     masks: [],
     hide: [environment.roots.state, environment.roots.config, environment.home].filter(
       (place) => !within(project.root, place),
@@ -64,7 +73,7 @@ export async function sandboxSpec(
     gateway:
       given.port === null ? null : { dir: made(path.join(given.scratch, 'gateway')), port: given.port, awaited: true },
     output: null,
-    env: environment.pick(config.env.pass),
+    env: { ...packages.env, ...passed },
     path: environment.path,
     locale: environment.locale,
     relay: assets.relay,
@@ -72,7 +81,7 @@ export async function sandboxSpec(
   };
 }
 
-/** A directory outside of git can be looked at; to write, there must be something to copy from. */
+/** A directory outside of git can be looked at. */
 async function projectAt(dir: string, host: GitHost): Promise<Plain> {
   try {
     return await inspectProject(dir, host);

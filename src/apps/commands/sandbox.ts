@@ -8,7 +8,7 @@ import type { Command } from 'commander';
 import { profileFor } from '../../core/profile.ts';
 import { EXIT, PanError } from '../../protocol/error.ts';
 import type { Mode } from '../../protocol/words.ts';
-import { type CommandContext, modeFlag, numberFlag, safetyFlag } from '../command.ts';
+import { type CommandContext, examples, modeFlag, numberFlag, safetyFlag } from '../command.ts';
 
 interface Flags {
   readonly?: boolean;
@@ -24,9 +24,17 @@ export function register(program: Command, context: CommandContext): void {
   program
     .command('sandbox')
     .description('the sandbox by itself')
+    .addHelpText('after', examples('pancode sandbox run --mode plan --safety suggest --project . -- ls'))
     .command('run <command...>')
-    .usage('--mode MODE --safety LEVEL [--readonly] [--run] --project DIR [options] -- COMMAND...')
+    .usage('[options] --project DIR -- COMMAND...')
     .description('run a command in the sandbox of a stance; the exit status is its own')
+    .addHelpText(
+      'after',
+      examples(
+        'pancode sandbox run --mode plan --safety suggest --project . -- cat README.md',
+        'pancode sandbox run --mode build --safety auto-edit --project . -- npm test',
+      ),
+    )
     .option('--readonly', 'as for a read-only agent')
     .option('--run', 'as for an agent that may run the project: in a copy that is thrown away')
     .requiredOption('--project <dir>', 'the project')

@@ -2,12 +2,13 @@
 import type { Command } from 'commander';
 import { visibleLine } from '../../core/visible.ts';
 import type { Amendment } from '../../protocol/receipt.ts';
-import type { CommandContext } from '../command.ts';
+import { type CommandContext, examples } from '../command.ts';
 
 export function register(program: Command, context: CommandContext): void {
   program
     .command('undo <id>')
     .description('take an applied change back out of your working tree')
+    .addHelpText('after', examples('pancode undo 01KB2M'))
     .action(async (id: string) => {
       const amendment = await context.client.call<Amendment>(
         'POST',

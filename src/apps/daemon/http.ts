@@ -3,6 +3,7 @@
  * the web classes for requests and streams, 30 ms of a cold start that may take 200 (measured).
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { diskFault } from '../../core/disk-fault.ts';
 import { EXIT, PanError } from '../../protocol/error.ts';
 import { VERSION } from '../version.ts';
 
@@ -58,9 +59,9 @@ async function answer(
       `The daemon knows no ${request.method} ${url.pathname}.`,
       'Use the pancode command of the same version as the daemon.',
     );
-  // A client of another version replaces this daemon and asks its successor: nothing is done for it here but to end.
+  // A client of another version replaces this daemon and asks its successor: nothing is done for it here but to say who we are, and to end.
   const theirs = request.headers['x-pancode-version'];
-  if (theirs !== VERSION && url.pathname !== '/v1/stop') {
+  if (theirs !== VERSION && !['/v1/hello', '/v1/stop'].includes(url.pathname)) {
     send(response, 409, {});
     return;
   }
@@ -114,8 +115,9 @@ function send(response: ServerResponse, status: number, value: unknown): void {
 }
 
 function refuse(response: ServerResponse, error: unknown, log: (line: string) => void): void {
-  if (error instanceof PanError && !response.headersSent) {
-    send(response, 422, { error: { ...error.body(), exit: error.exit } });
+  const known = error instanceof PanError ? error : diskFault(error);
+  if (known && !response.headersSent) {
+    send(response, 422, { error: { ...known.body(), exit: known.exit } });
     return;
   }
   const fault = error instanceof Error ? error : new Error(String(error));

@@ -43,6 +43,7 @@ async function main(): Promise<void> {
     shim: { node: assets.node, shim: path.join(bundleDir(), 'shim.js'), env: environment.daemon },
     runtimes: [...RUNTIMES],
     now: () => new Date(),
+    availableMb: () => process.availableMemory() / 2 ** 20,
     log,
   });
   const server = createServer(

@@ -4,18 +4,25 @@
  */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
-import { startRun, writeResult } from '../../control/run.ts';
+import { freeScratch } from '../../control/clean-up.ts';
+import { type Run, startRun, writeResult } from '../../control/run.ts';
+import { diskFault } from '../../core/disk-fault.ts';
 import { dispatchPlaces } from '../../core/places.ts';
 import { takeLock } from '../../drivers/lock.ts';
 import { readProcessIdentity } from '../../drivers/sandbox/identity.ts';
 import { ANOTHER_RUNS } from '../../drivers/shim-process.ts';
-import { openJournal } from '../../drivers/store/journal.ts';
+import { type NewEvent, openJournal } from '../../drivers/store/journal.ts';
+import { setAside } from '../../drivers/store/reserve.ts';
 import { Job, StartPipe } from '../../protocol/job.ts';
 import { findAssets } from '../assets.ts';
 import { readEnvironment } from '../environment.ts';
 import { runtimeOf } from '../runtimes.ts';
 import { serveShim } from './server.ts';
+
+/** How often writing the result is tried again, ms. */
+const RETRY_MS = 1_000;
 
 async function main(): Promise<void> {
   const [state, id] = process.argv.slice(2);
@@ -37,14 +44,26 @@ async function main(): Promise<void> {
 
   const journal = openJournal(places.journal, () => new Date());
   const server = await serveShim(places.socketDir, places.journal);
-  const emit = (event: Parameters<typeof journal.append>[0]) => server.deliver(journal.append(event));
+  const reserve = setAside(places.reserve);
+  let run: Run | null = null;
+  /** Without a journal nothing may go on: what is set aside is for the end alone. */
+  const emit = (event: NewEvent) => {
+    try {
+      server.deliver(journal.append(event));
+    } catch (error) {
+      process.stderr.write(`the journal cannot be written: ${String(error)}\n`);
+      if (reserve.release()) emit(event);
+      run?.stop('disk');
+    }
+  };
 
   const self = readProcessIdentity(process.pid);
   if (!self) throw new Error('cannot read my own process identity from /proc');
   emit({ type: 'started', ...self });
 
-  const run = startRun(job, places, start, {
+  run = startRun(job, places, start, {
     runtime: runtimeOf(job.worker.runtime),
+    makeRoom: reserve.release,
     emit,
     token: randomBytes(24).toString('base64url'),
     assets: findAssets(),
@@ -53,16 +72,41 @@ async function main(): Promise<void> {
     hide: [state, environment.roots.config],
     now: () => new Date(),
   });
-  server.onStop((why) => run.stop(why));
+  const { stop, steer, finished } = run;
+  server.onStop(stop);
+  server.onSteer(steer);
   process.stdout.write('ready\n');
 
-  const result = await run.finished;
+  const result = await finished;
+  // Nothing of it is needed any more, and the result may need the space.
+  freeScratch(places);
+  reserve.release();
   emit({ type: 'ended', status: result.status, reason: result.reason });
   // The result comes last: whoever sees it has the whole journal.
-  writeResult(places, result);
+  await untilWritten(() => writeResult(places, result));
   journal.close();
   await server.close();
   process.exit(0);
 }
 
-void main();
+/** A shim that ended without its result would be taken for one that crashed, so it waits for space. */
+async function untilWritten(write: () => void): Promise<void> {
+  for (;;) {
+    try {
+      write();
+      return;
+    } catch (error) {
+      process.stderr.write(`the result cannot be written: ${String(error)}\n`);
+      await delay(RETRY_MS);
+    }
+  }
+}
+
+main().catch((error: unknown) => {
+  // The daemon tells the last line to whoever waits.
+  const known = diskFault(error);
+  process.stderr.write(
+    `${known ? `${known.message} ${known.do}` : error instanceof Error ? error.stack : String(error)}\n`,
+  );
+  process.exit(1);
+});

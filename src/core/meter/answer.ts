@@ -5,12 +5,19 @@
 import { createParser } from 'eventsource-parser';
 import type { Wire } from '../../protocol/words.ts';
 import { chat } from './chat.ts';
+import { gemini } from './gemini.ts';
 import { messages } from './messages.ts';
 import { emptyReading, type Reading, type WireReader } from './reading.ts';
+import { responses } from './responses.ts';
 
 /** Characters held of one event or of one JSON answer; a longer one is passed on but no longer understood. */
 const MAX_HELD = 16 * 1024 * 1024;
-const READERS: Record<Wire, WireReader> = { 'anthropic-messages': messages, 'openai-chat': chat };
+const READERS: Record<Wire, WireReader> = {
+  'anthropic-messages': messages,
+  'openai-responses': responses,
+  'openai-chat': chat,
+  gemini,
+};
 
 export interface AnswerMeter {
   readonly reading: Reading;
@@ -47,7 +54,7 @@ export function meterAnswer(wire: Wire, announced: 'stream' | null): AnswerMeter
 
   const take = (text: string): void => {
     const first = kind === null ? /[^\s\uFEFF]/.exec(text)?.[0] : undefined;
-    if (first !== undefined) kind = first === '{' ? 'document' : 'stream';
+    if (first !== undefined) kind = reader.documents.includes(first) ? 'document' : 'stream';
     if (kind === 'stream') {
       if (!overflowed && text !== '') parser.feed(text);
     } else if (held !== null) {

@@ -4,9 +4,12 @@
  * top, in `x_groq` (Groq) or in the first choice (Moonshot); where it comes more than once the last one holds.
  */
 import { errorText } from './error-text.ts';
+import { takeOpenAiUsage } from './openai-usage.ts';
 import { bytesOf, type Fields, fields, list, type Reading, text, tokens, type WireReader } from './reading.ts';
 
 export const chat: WireReader = {
+  documents: '{',
+
   event(reading, data) {
     const chunk = fields(data);
     if ('error' in chunk && chunk.error !== null) return fail(reading, chunk);
@@ -68,23 +71,15 @@ function takeUsage(reading: Reading, holder: Fields, choices: Fields[]): void {
   );
   if (usage === undefined) return;
   const counts = fields(usage);
-  const prompt = tokens(counts.prompt_tokens);
-  const completion = tokens(counts.completion_tokens);
-  const cached =
-    tokens(fields(counts.prompt_tokens_details).cached_tokens) ??
-    tokens(counts.prompt_cache_hit_tokens) ??
-    tokens(counts.cached_tokens);
-  const reasoning = tokens(fields(counts.completion_tokens_details).reasoning_tokens);
-  if (prompt !== null) {
-    // More cached than there is prompt: this server counts the two apart.
-    reading.input = cached !== null && cached <= prompt ? prompt - cached : prompt;
-    reading.cacheRead = cached;
-  }
-  if (completion !== null) {
-    // xAI leaves reasoning out of completion_tokens; its total tells.
-    const apart =
-      prompt !== null && reasoning !== null && tokens(counts.total_tokens) === prompt + completion + reasoning;
-    reading.output = apart ? completion + reasoning : completion;
-    reading.reasoning = reasoning;
-  }
+  takeOpenAiUsage(reading, {
+    prompt: tokens(counts.prompt_tokens),
+    cached:
+      tokens(fields(counts.prompt_tokens_details).cached_tokens) ??
+      tokens(counts.prompt_cache_hit_tokens) ??
+      tokens(counts.cached_tokens),
+    cacheWrite: tokens(fields(counts.prompt_tokens_details).cache_write_tokens),
+    completion: tokens(counts.completion_tokens),
+    reasoning: tokens(fields(counts.completion_tokens_details).reasoning_tokens),
+    total: tokens(counts.total_tokens),
+  });
 }

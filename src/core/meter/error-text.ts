@@ -1,6 +1,8 @@
 /** The message of an error answer, in whichever of the usual shapes it comes; null where it holds none. One line, at most 300 characters. */
 export function errorText(value: unknown): string | null {
   if (typeof value === 'string') return line(value);
+  // Google's streams that are no event streams are arrays, their errors too.
+  if (Array.isArray(value)) return value.length === 0 ? null : errorText(value[0]);
   if (typeof value !== 'object' || value === null) return null;
   const { error, message, detail } = value as Record<string, unknown>;
   for (const said of [error, message, detail]) {

@@ -5,9 +5,21 @@
  */
 
 import { errorText } from './error-text.ts';
-import { bytesOf, type Fields, fields, list, type Reading, text, tokens, type WireReader } from './reading.ts';
+import {
+  bytesOf,
+  type Fields,
+  fields,
+  jsonBytes,
+  list,
+  type Reading,
+  text,
+  tokens,
+  type WireReader,
+} from './reading.ts';
 
 export const messages: WireReader = {
+  documents: '{',
+
   event(reading, data) {
     const event = fields(data);
     switch (event.type) {
@@ -93,5 +105,3 @@ function cacheWrites(usage: Fields): number | null {
     known.reduce((sum, part) => sum + part, 0),
   );
 }
-
-const jsonBytes = (value: unknown): number => (value === undefined ? 0 : bytesOf(JSON.stringify(value)));

@@ -35,13 +35,22 @@ export function askForUsage(body: string, facts: PromptFacts): string | null {
   return JSON.stringify({ ...facts.fields, stream_options: { ...fields(options), include_usage: true } });
 }
 
+/** Where each wire puts what the model reads: Messages and Chat Completions, Responses, Gemini (which takes both spellings). */
+const READ = [
+  ['system', 'messages', 'tools'],
+  ['instructions', 'input'],
+  ['systemInstruction', 'system_instruction', 'contents'],
+].flat();
+/** Data of images and files, and what only the service itself can read. */
+const NO_WORDS = ['data', 'file_data', 'encrypted_content', 'thoughtSignature', 'thought_signature'];
+
 /** UTF-8 bytes of what the model reads: system, messages and tools, without the data of images and files. */
 export function promptBytes(body: string): number {
   const { fields: found } = readPrompt(body);
   if (!found) return Buffer.byteLength(body);
-  const read = [found.system, found.messages, found.tools].filter((part) => part !== undefined);
+  const read = READ.map((name) => found[name]).filter((part) => part !== undefined);
   const spoken = JSON.stringify(read, (key, value) =>
-    typeof value === 'string' && (key === 'data' || value.startsWith('data:')) ? '' : value,
+    typeof value === 'string' && (NO_WORDS.includes(key) || value.startsWith('data:')) ? '' : value,
   );
   return Buffer.byteLength(spoken);
 }

@@ -38,6 +38,8 @@ export function emptyReading(): Reading {
 
 /** How one wire is read: `event` takes the parsed data of one stream event, `whole` an answer that is one JSON document. */
 export interface WireReader {
+  /** Characters that an answer which is one JSON document can begin with. */
+  readonly documents: string;
   event(reading: Reading, data: unknown): void;
   whole(reading: Reading, answer: unknown): void;
   /** Data that is no JSON by intent; true = it was understood. */
@@ -56,3 +58,6 @@ export const tokens = (value: unknown): number | null =>
 
 export const bytesOf = (...values: unknown[]): number =>
   values.reduce<number>((sum, value) => sum + (typeof value === 'string' ? Buffer.byteLength(value) : 0), 0);
+
+/** Of arguments that come as a value. */
+export const jsonBytes = (value: unknown): number => (value === undefined ? 0 : bytesOf(JSON.stringify(value)));

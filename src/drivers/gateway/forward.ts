@@ -2,12 +2,13 @@
 import type http from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { serviceUrl } from '../../core/base-url.ts';
 import type { GatewayRoute } from '../../core/gateway-route.ts';
 import { meterAnswer } from '../../core/meter/answer.ts';
 import { countedFrom, NOT_COUNTED, unanswered } from '../../core/meter/counted.ts';
 import { bodyErrorText } from '../../core/meter/error-text.ts';
 import { askForUsage, type PromptFacts, promptBytes, readPrompt } from '../../core/meter/prompt.ts';
-import { retryAfter } from '../../core/retry-after.ts';
+import { retryAfter, retryAfterSaid } from '../../core/retry-after.ts';
 import type { Upstream } from '../../protocol/job.ts';
 import type { MeteredRequest } from '../../protocol/usage.ts';
 import { readBody } from './bounded-body.ts';
@@ -51,7 +52,7 @@ export async function forward(door: Door, exchange: Exchange): Promise<MeteredRe
   const metered: MeteredRequest = {
     n: exchange.n,
     path: pathOf(route),
-    model: prompt.model ?? (route.generates ? door.model : null),
+    model: route.model ?? prompt.model ?? (route.generates ? door.model : null),
     status: null,
     ...NOT_COUNTED,
     complete: false,
@@ -66,7 +67,7 @@ export async function forward(door: Door, exchange: Exchange): Promise<MeteredRe
     metered.status = answer.statusCode ?? null;
     metered.simulated = 'x-pancode-simulated' in answer.headers;
     if (errorBody) {
-      metered.retryAfterMs = retryAfter(answer.headers, Date.now());
+      metered.retryAfterMs = retryAfter(answer.headers, Date.now()) ?? retryAfterSaid(errorBody.text);
       metered.complete = errorBody.whole;
       metered.error = bodyErrorText(errorBody.text) ?? `The model server answered ${metered.status} without a word.`;
       passError(door, exchange, answer, errorBody.text);
@@ -117,7 +118,7 @@ async function ask(
 ): Promise<{ answer: IncomingMessage; errorBody: ErrorBody | null }> {
   const sends = request.method === 'POST';
   const answer = await askUpstream({
-    url: door.upstream.baseUrl + route.path,
+    url: serviceUrl(door.upstream.wire, door.upstream.baseUrl, route.path),
     method: request.method ?? 'POST',
     headers: upstreamHeaders(request.headers, {
       wire: door.upstream.wire,
@@ -187,8 +188,9 @@ async function passAnswer(
   const { reading } = meter;
   const strange = 'The model server answered with something that is no answer of this kind of service.';
   const silent = reading.understood ? 'The answer of the model server ended without its end marker.' : strange;
-  // Chat Completions servers answer under names of their own (a file, an alias): there the name that was asked for holds.
-  const names = reading.model !== null && (wire === 'anthropic-messages' || asked.prompt.model === null);
+  // Servers of the other wires answer under names of their own (a file, an alias, a date): there the name that was asked for holds.
+  const named = route.model ?? asked.prompt.model;
+  const names = reading.model !== null && (wire === 'anthropic-messages' || named === null);
   return {
     ...countedFrom(reading, () => promptBytes(asked.text)),
     ...(names && { model: reading.model }),

@@ -21,6 +21,15 @@ const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 
 /** Set by this hop, or about where the agent is. `if-*`: an answer must be one that can be metered, never "unchanged". */
 const OWN = /^(host|content-length|expect|accept-encoding|range|via|forwarded|x-forwarded-.*|x-real-ip|if-.*)$/;
 
+const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
+/** Where the clients of each wire put their key. */
+const KEY_HEADER: Record<Wire, (key: string) => OutgoingHttpHeaders> = {
+  'anthropic-messages': (key) => ({ 'x-api-key': key }),
+  'openai-responses': bearer,
+  'openai-chat': bearer,
+  gemini: (key) => ({ 'x-goog-api-key': key }),
+};
+
 /** `body`: its length in bytes; null = none is sent. */
 export function upstreamHeaders(
   incoming: IncomingHttpHeaders,
@@ -34,11 +43,7 @@ export function upstreamHeaders(
   // What cannot be read cannot be metered.
   headers['accept-encoding'] = 'identity';
   if (facts.body !== null) headers['content-length'] = facts.body;
-  if (facts.apiKey !== null)
-    Object.assign(
-      headers,
-      facts.wire === 'anthropic-messages' ? { 'x-api-key': facts.apiKey } : { authorization: `Bearer ${facts.apiKey}` },
-    );
+  if (facts.apiKey !== null) Object.assign(headers, KEY_HEADER[facts.wire](facts.apiKey));
   return headers;
 }
 

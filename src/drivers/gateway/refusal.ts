@@ -3,23 +3,25 @@ import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Wire } from '../../protocol/words.ts';
 
-/** Error types as Anthropic's and OpenAI's APIs name them; both use the same words for these. */
-const TYPES: Record<number, string> = {
-  400: 'invalid_request_error',
-  401: 'authentication_error',
-  403: 'permission_error',
-  413: 'request_too_large',
-  429: 'rate_limit_error',
-  502: 'api_error',
+/** Error types as Anthropic's and OpenAI's APIs name them, which use the same words for these; and Google's (google.rpc.Code). */
+const TYPES: Record<number, { type: string; status: string }> = {
+  400: { type: 'invalid_request_error', status: 'INVALID_ARGUMENT' },
+  401: { type: 'authentication_error', status: 'UNAUTHENTICATED' },
+  403: { type: 'permission_error', status: 'PERMISSION_DENIED' },
+  413: { type: 'request_too_large', status: 'INVALID_ARGUMENT' },
+  429: { type: 'rate_limit_error', status: 'RESOURCE_EXHAUSTED' },
+  502: { type: 'api_error', status: 'UNAVAILABLE' },
 };
 
-function body(wire: Wire, status: number, message: string): string {
-  const type = TYPES[status] ?? 'api_error';
-  return JSON.stringify(
-    wire === 'anthropic-messages'
-      ? { type: 'error', error: { type, message } }
-      : { error: { message, type, param: null, code: null } },
-  );
+function body(wire: Wire, code: number, message: string): string {
+  const { type, status } = TYPES[code] ?? { type: 'api_error', status: 'UNKNOWN' };
+  const documents: Record<Wire, object> = {
+    'anthropic-messages': { type: 'error', error: { type, message } },
+    'openai-responses': { error: { message, type, param: null, code: null } },
+    'openai-chat': { error: { message, type, param: null, code: null } },
+    gemini: { error: { code, message, status } },
+  };
+  return JSON.stringify(documents[wire]);
 }
 
 export function refuse(

@@ -82,9 +82,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       response.writeHead(200).end();
       return;
     }
-    if (!hasToken(request.headers, token)) {
+    if (!hasToken(request.headers, route.key, token)) {
       request.resume();
       return refuse(response, wire, 401, "PanCode's gateway: this token is not known.");
+    }
+    if (route.path.includes(token)) {
+      request.resume();
+      return refuse(response, wire, 400, "PanCode's gateway: the token belongs where a key does, nowhere else.");
     }
     if (open.size >= MAX_OPEN) {
       request.resume();
@@ -146,11 +150,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-/** The token in either header a wire's clients send a key in; compared in constant time. */
-function hasToken(headers: IncomingHttpHeaders, token: string): boolean {
+/** The token where any wire's clients send a key: three headers, or Google's `?key=`; compared in constant time. */
+function hasToken(headers: IncomingHttpHeaders, queryKey: string | null, token: string): boolean {
   const bearer = /^Bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1];
   const digest = (text: string) => createHash('sha256').update(text).digest();
-  return [headers['x-api-key'], bearer].some(
+  return [headers['x-api-key'], bearer, headers['x-goog-api-key'], queryKey].some(
     (sent) => typeof sent === 'string' && timingSafeEqual(digest(sent), digest(token)),
   );
 }

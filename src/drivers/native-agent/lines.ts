@@ -17,6 +17,8 @@ export const NativeInput = z.object({
   limits: z.object({
     /** Model turns; null = no limit. */
     turns: z.number().nullable(),
+    /** Window in use of the model, tokens; null = unknown. */
+    window: z.number().nullable(),
     /** Longest wait for a provider's limit. */
     waitMs: z.number(),
     /** Longest silence of the model server, before its first byte and between two. */
@@ -29,8 +31,13 @@ export type NativeInput = z.infer<typeof NativeInput>;
 export const NativeCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('answer'), id: z.number(), allow: z.boolean(), reason: z.string() }),
   z.object({ type: z.literal('cancel') }),
+  /** A person's words; answered by `told`. */
+  z.object({ type: z.literal('message'), id: z.number(), text: z.string() }),
 ]);
 export type NativeCommand = z.infer<typeof NativeCommand>;
+
+/** A line on stdout that is no event: whether a `message` will be part of the next model request. */
+export const NativeTold = z.object({ type: z.literal('told'), id: z.number(), ok: z.boolean() });
 
 /** A line on stdout that is no event: the agent waits for the `answer` with the same id. */
 export const NativeAsk = z.object({

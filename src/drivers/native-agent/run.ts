@@ -4,45 +4,51 @@ import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Tool, ToolResult } from '../../core/contracts.ts';
 import { afterReply, afterTools, type LoopState, retryDelayMs, START, turnCap } from '../../core/loop.ts';
+import { windowFull } from '../../core/window.ts';
 import type { AgentEnd } from '../../protocol/event.ts';
 import { type Call, type CallsHost, readCall, runCalls } from './calls.ts';
-import { endOfFailure } from './failure.ts';
+import { endOfFailure, oneLine } from './failure.ts';
+import type { Inbox } from './inbox.ts';
 import type { NativeInput } from './lines.ts';
+import { PROVIDER_OPTIONS } from './model.ts';
 import type { CallOptions, FunctionTool, LanguageModelV4, Message } from './sdk.ts';
 import { modelTurn } from './turn.ts';
 
 export interface RunParts extends CallsHost {
   input: NativeInput;
   model: LanguageModelV4;
+  inbox: Inbox;
 }
 
 /** Runs to the end; never throws for anything a model, a server or a tool does. `host.signal` cancels. */
 export async function runAgent(parts: RunParts): Promise<AgentEnd> {
-  const { input, tools, host } = parts;
+  const { input, tools, host, inbox } = parts;
   const declared = tools.map(declare);
-  const messages: Message[] = [
-    { role: 'system', content: input.system },
-    { role: 'user', content: [{ type: 'text', text: input.task }] },
-  ];
+  const messages: Message[] = [{ role: 'system', content: input.system }, said(input.task)];
   const seen = new Set<string>();
   let state: LoopState = START;
   /** Text of replies that were cut and went on. */
   let carried = '';
-  const end = (status: AgentEnd['status'], reason: string, answer: string | null = null): AgentEnd => ({
-    type: 'end',
-    ok: status === 'succeeded',
-    status,
-    reason,
-    answer,
-    turns: state.turns,
-  });
+  /** What the service counted of the conversation, and how many of the messages that was. */
+  let counted = { tokens: 0, messages: 0 };
+  const uncounted = () =>
+    Buffer.byteLength(JSON.stringify([messages.slice(counted.messages), counted.messages === 0 ? declared : []]));
+  const end = (status: AgentEnd['status'], reason: string, answer: string | null = null): AgentEnd => {
+    inbox.close();
+    for (const text of inbox.take()) parts.emit({ type: 'notice', text: `It ended before it saw: ${oneLine(text)}` });
+    return { type: 'end', ok: status === 'succeeded', status, reason, answer, turns: state.turns };
+  };
   for (;;) {
+    messages.push(...inbox.take().map(said));
     const capped = turnCap(state, input.limits.turns);
     if (capped) return end('failed', capped);
+    const full = windowFull(input.limits.window, counted.tokens, uncounted());
+    if (full) return end('failed', full);
     const turn = await askModel(parts, {
       prompt: withBreakpoints(messages),
       tools: declared,
       reasoning: effortOf(input.effort),
+      providerOptions: PROVIDER_OPTIONS,
     });
     if (host.signal.aborted) return end('cancelled', 'Cancelled.');
     if (!turn.ok) {
@@ -50,13 +56,20 @@ export async function runAgent(parts: RunParts): Promise<AgentEnd> {
       return end(failed.status, failed.reason);
     }
     const { reply } = turn;
+    // The reply becomes the next message, and is counted with the prompt.
+    if (reply.tokens !== null) counted = { tokens: reply.tokens, messages: messages.length + 1 };
     const after = afterReply(state, { ...reply, hasText: reply.text.trim() !== '', calls: reply.calls.length });
     state = after.state;
     if (after.next.do === 'fail') return end('failed', after.next.reason);
-    if (after.next.do === 'done') return end('succeeded', 'The agent finished.', carried + reply.text);
+    if (after.next.do === 'done') {
+      if (inbox.waiting === 0) return end('succeeded', 'The agent finished.', carried + reply.text);
+      if (reply.content.length > 0) messages.push({ role: 'assistant', content: reply.content });
+      carried = '';
+      continue;
+    }
     if (after.next.do === 'nudge') {
       if (reply.content.length > 0) messages.push({ role: 'assistant', content: reply.content });
-      messages.push({ role: 'user', content: [{ type: 'text', text: after.next.text }] });
+      messages.push(said(after.next.text));
       carried += reply.text;
       continue;
     }
@@ -85,7 +98,7 @@ async function askModel(parts: RunParts, options: CallOptions): Promise<Awaited<
       onText: (text) => emit({ type: 'text', text }),
       onReasoning: (text) => emit({ type: 'reasoning', text }),
     });
-    if (turn.ok || host.signal.aborted) return turn;
+    if (turn.ok || host.signal.aborted || turn.failure.lasts !== null) return turn;
     const { status, retryAfterMs } = turn.failure;
     const delayMs = retryDelayMs(status, retryAfterMs, { attempts, waitedMs }, input.limits.waitMs);
     if (delayMs === null) return turn;
@@ -116,7 +129,7 @@ function effortOf(effort: string | null): CallOptions['reasoning'] {
 
 /**
  * Marks where Anthropic may cache: after the system prompt and after the newest message. The messages themselves stay as they are,
- * so that every request begins with the bytes of the one before; the other wire ignores the marks.
+ * so that every request begins with the bytes of the one before; the other wires ignore the marks.
  */
 function withBreakpoints(messages: Message[]): Message[] {
   const mark = { anthropic: { cacheControl: { type: 'ephemeral' } } };
@@ -124,6 +137,8 @@ function withBreakpoints(messages: Message[]): Message[] {
     n === 0 || n === messages.length - 1 ? { ...message, providerOptions: mark } : message,
   );
 }
+
+const said = (text: string): Message => ({ role: 'user', content: [{ type: 'text', text }] });
 
 function callPart(call: Call) {
   const input = call.parsed;

@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { ActionAnswer, ActionRequest } from '../../core/contracts.ts';
 import type { AgentEvent } from '../../protocol/event.ts';
 import { splitLines } from '../lines.ts';
+import { Inbox } from './inbox.ts';
 import { NativeCommand, NativeInput } from './lines.ts';
 
 /** Text is gathered for this long: one event per word would cost the shim a disk write each. */
@@ -15,6 +16,8 @@ export interface AgentStdio {
   emit(event: AgentEvent): void;
   /** Resolves with the shim's answer; a cancelled run answers no. */
   ask(request: ActionRequest): Promise<ActionAnswer>;
+  /** What a person has told the agent. */
+  inbox: Inbox;
 }
 
 /** Reads the first line, then listens for the rest. null where stdin ended before there was one. */
@@ -32,11 +35,14 @@ export async function openStdio(stdin: Readable, stdout: Writable): Promise<Agen
   const first = await lines.next();
   if (first.done) return null;
   const input = NativeInput.parse(JSON.parse(first.value.text));
+  const write = (value: unknown) => stdout.write(`${JSON.stringify(value)}\n`);
+  const inbox = new Inbox();
   void (async () => {
     try {
       for await (const { text } of lines) {
         const command = NativeCommand.parse(JSON.parse(text));
         if (command.type === 'cancel') stop();
+        else if (command.type === 'message') write({ type: 'told', id: command.id, ok: inbox.add(command.text) });
         else {
           waiting.get(command.id)?.({ allow: command.allow, reason: command.reason });
           waiting.delete(command.id);
@@ -48,12 +54,12 @@ export async function openStdio(stdin: Readable, stdout: Writable): Promise<Agen
   })().catch(() => {
     // A line that is no command can only come from a broken shim; the `finally` above has cancelled the run.
   });
-  const write = (value: unknown) => stdout.write(`${JSON.stringify(value)}\n`);
   const gathered = new Gathered(write);
   let asked = 0;
   return {
     input,
     signal: cancel.signal,
+    inbox,
     emit: (event) => gathered.add(event),
     ask(request) {
       if (cancel.signal.aborted) return Promise.resolve({ allow: false, reason: 'The dispatch was cancelled.' });

@@ -18,6 +18,8 @@ export interface Reply {
   calls: RawCall[];
   finish: ReplyFacts['finish'];
   rawFinish: string | null;
+  /** Of the prompt and this reply, as the service counted them; null = it did not say. */
+  tokens: number | null;
 }
 
 export interface TurnHost {
@@ -54,7 +56,7 @@ export async function modelTurn(
 }
 
 function broken(message: string): { ok: false; failure: ModelFailure } {
-  return { ok: false, failure: { status: null, retryAfterMs: null, message } };
+  return { ok: false, failure: { status: null, retryAfterMs: null, lasts: null, message } };
 }
 
 type Spoken = Extract<AssistantPart, { type: 'text' | 'reasoning' }>;
@@ -65,6 +67,7 @@ class ReplyReader {
   readonly #open = new Map<string, Spoken>();
   readonly #calls: RawCall[] = [];
   #finish: { finish: ReplyFacts['finish']; raw: string | null } | null = null;
+  #tokens: number | null = null;
 
   constructor(host: TurnHost) {
     this.#host = host;
@@ -102,6 +105,7 @@ class ReplyReader {
         return failureOf(part.error, Date.now());
       case 'finish':
         this.#finish = finishOf(part.finishReason);
+        this.#tokens = tokensOf(part.usage);
         return null;
       default:
         return null;
@@ -113,7 +117,8 @@ class ReplyReader {
     if (!this.#finish) return null;
     const content = this.#content.filter((part) => part.type !== 'text' || part.text !== '');
     const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('');
-    return { text, content, calls: this.#calls, finish: this.#finish.finish, rawFinish: this.#finish.raw };
+    const { finish, raw } = this.#finish;
+    return { text, content, calls: this.#calls, finish, rawFinish: raw, tokens: this.#tokens };
   }
 
   /** The open part of that id; its metadata (a signature, for example) must go back with it. */
@@ -128,6 +133,10 @@ class ReplyReader {
     if (metadata) part.providerOptions = { ...part.providerOptions, ...metadata };
     return part;
   }
+}
+
+function tokensOf({ inputTokens, outputTokens }: Extract<StreamPart, { type: 'finish' }>['usage']): number | null {
+  return inputTokens.total === undefined ? null : inputTokens.total + (outputTokens.total ?? 0);
 }
 
 type SdkFinish = Extract<StreamPart, { type: 'finish' }>['finishReason'];

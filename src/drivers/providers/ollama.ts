@@ -1,19 +1,18 @@
 /** Ollama, known by its answer and not by its port. Fields: Ollama docs/api.md; each is optional here. Discovery loads no model. */
 import { isLoopback, withoutVersion } from '../../core/base-url.ts';
 import type { Provider } from '../../core/contracts.ts';
-import { tierOfModel } from '../../core/tiers.ts';
+import { sizeOf, tierOfModel, tierOfSize } from '../../core/tiers.ts';
 import type { ModelEntry } from '../../protocol/fleet.ts';
-import { askJson } from '../http-json.ts';
+import { askJson, type HttpAnswer } from '../http-json.ts';
+import { inTurn } from '../in-turn.ts';
+import { count, type Fields, fields, list, text } from '../json-fields.ts';
+import { bearer } from '../model-list.ts';
 
 const DEFAULT_URL = 'http://127.0.0.1:11434';
 /** `/api/show` calls at a time: a machine with a hundred models is not asked a hundred things at once. */
 const SHOW_AT_ONCE = 8;
-
-type Fields = Record<string, unknown>;
-const fields = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
-const list = (value: unknown): Fields[] => (Array.isArray(value) ? value.map(fields) : []);
-const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
-const count = (value: unknown): number | null => (typeof value === 'number' && value > 0 ? value : null);
+/** What a model has not said of itself after this long together with all the others stays unknown, ms. */
+const SHOW_MS = 1_000;
 
 /**
  * Where `OLLAMA_HOST` points a client, by the rules of Ollama's envconfig: quotes and blanks trimmed; without scheme http and
@@ -50,8 +49,8 @@ const provider: Provider = {
 
   async probe(url, { apiKey, timeoutMs }) {
     const base = withoutVersion(url);
-    const headers: Record<string, string> = apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
-    const ask = (path: string, post?: unknown) => askJson(`${base}${path}`, { timeoutMs, headers, post });
+    const ask = (path: string, post?: unknown) =>
+      askJson(`${base}${path}`, { timeoutMs, headers: bearer(apiKey), post });
     const [version, tags, running] = await Promise.all([ask('/api/version'), ask('/api/tags'), ask('/api/ps')]);
     if (version.kind !== 'answer') return null;
     if (version.status === 401 || version.status === 403)
@@ -64,7 +63,10 @@ const provider: Provider = {
     // A remote model runs elsewhere: it is neither local nor free, which is what this provider says of its models.
     const local = installed.filter((model) => text(model.remote_model) === null && text(model.remote_host) === null);
     const loaded = running.kind === 'answer' && running.status === 200 ? list(fields(running.body).models) : null;
-    const models = (await inTurn(local, SHOW_AT_ONCE, (model) => describe(model, loaded, ask))).filter(
+    const end = performance.now() + SHOW_MS;
+    const show = async (model: string): Promise<HttpAnswer> =>
+      performance.now() < end ? ask('/api/show', { model }) : { kind: 'silent' };
+    const models = (await inTurn(local, SHOW_AT_ONCE, (model) => describe(model, loaded, show))).filter(
       (model) => model !== null,
     );
     const remote = installed.length - local.length;
@@ -79,19 +81,23 @@ const provider: Provider = {
 };
 export default provider;
 
-/** null: an embedding model, which no agent can use. */
+/** null: an embedding model, which no agent can use, or a remote one. */
 async function describe(
   model: Fields,
   loaded: Fields[] | null,
-  ask: (path: string, post?: unknown) => ReturnType<typeof askJson>,
+  ask: (id: string) => Promise<HttpAnswer>,
 ): Promise<ModelEntry | null> {
   const id = text(model.model) ?? text(model.name);
   if (id === null) return null;
-  const shown = await ask('/api/show', { model: id });
+  const shown = await ask(id);
   const show = shown.kind === 'answer' && shown.status === 200 ? fields(shown.body) : {};
+  // Where the list leaves it out, the model itself says it.
+  if (text(show.remote_model) !== null || text(show.remote_host) !== null) return null;
   const capabilities = Array.isArray(show.capabilities) ? show.capabilities : null;
   if (capabilities?.includes('embedding') && !capabilities.includes('completion')) return null;
   const info = fields(show.model_info);
+  const details = text(fields(model.details).parameter_size) ?? '';
+  const parameters = count(info['general.parameter_count']) ?? sizeOf(details);
   const running = loaded?.find((one) => (text(one.model) ?? text(one.name)) === id);
   return {
     id,
@@ -100,23 +106,6 @@ async function describe(
     trainedContext: count(info[`${String(info['general.architecture'])}.context_length`]),
     loaded: loaded === null ? null : running !== undefined,
     tools: capabilities === null ? null : capabilities.includes('tools'),
-    tier: sizeTier(count(info['general.parameter_count'])) ?? tierOfModel(id),
+    tier: parameters === null ? tierOfModel(id) : tierOfSize(parameters),
   };
-}
-
-/** `qwen3:latest` says nothing about its size, the model itself does. */
-const sizeTier = (parameters: number | null): ModelEntry['tier'] | null =>
-  parameters === null ? null : parameters >= 200e9 ? 'mid' : 'small';
-
-async function inTurn<A, B>(items: readonly A[], atOnce: number, work: (item: A) => Promise<B>): Promise<B[]> {
-  const results: B[] = [];
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < items.length) {
-      const i = next++;
-      results[i] = await work(items[i]!);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
-  return results;
 }

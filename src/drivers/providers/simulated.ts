@@ -1,4 +1,4 @@
-/** The simulated model (drivers/simulated), known by the owner it gives its models. It speaks the Messages format as well; this entry is its Chat Completions side. */
+/** The simulated model (drivers/simulated), known by the owner it gives its models. It speaks every wire; this entry is its Chat Completions side. */
 import { withoutVersion } from '../../core/base-url.ts';
 import type { Provider } from '../../core/contracts.ts';
 import { tierOfModel } from '../../core/tiers.ts';

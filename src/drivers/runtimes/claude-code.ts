@@ -25,6 +25,7 @@ import { oneLine, usageOf, type VerdictFacts, verdictOf } from '../claude-code/v
 
 const claudeCode: Runtime = {
   id: 'claude-code',
+  memoryMb: 300,
   can: {
     questions: true,
     readonly: true,

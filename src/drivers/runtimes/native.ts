@@ -6,18 +6,19 @@ import { type AgentEnd, AgentEvent } from '../../protocol/event.ts';
 import type { Job } from '../../protocol/job.ts';
 import { agentLines } from '../agent-lines.ts';
 import type { Line } from '../lines.ts';
-import { NativeAsk, type NativeCommand, type NativeInput } from '../native-agent/lines.ts';
+import { NativeAsk, type NativeCommand, type NativeInput, NativeTold } from '../native-agent/lines.ts';
 
 /** Longest silence of a model server: a large prompt on a local model takes minutes before the first word. */
 const IDLE_MS = 600_000;
 
 const native: Runtime = {
   id: 'native',
+  memoryMb: 120,
   can: {
     questions: true,
     readonly: true,
     resume: false,
-    steer: false,
+    steer: true,
     // Counted by the gateway, through which all its model traffic goes.
     usage: true,
     models: false,
@@ -59,6 +60,9 @@ async function* run(job: Job, host: RunHost): AsyncGenerator<AgentEvent, void> {
   child.stdin.on('error', () => {});
   host.signal.addEventListener('abort', stop, { once: true });
   if (host.signal.aborted) stop();
+  /** What the agent has not answered to yet, by number. */
+  const telling = new Map<number, (refused: string | null) => void>();
+  let messages = 0;
   try {
     const input = inputOf(job, host, job.worker.model);
     // Without its model it is no use; why is in what it wrote to standard error.
@@ -67,6 +71,14 @@ async function* run(job: Job, host: RunHost): AsyncGenerator<AgentEvent, void> {
         if (host.signal.aborted) return child.kill();
         told = true;
         send(input);
+        host.onSteer(
+          (text) =>
+            new Promise((resolve) => {
+              messages += 1;
+              telling.set(messages, resolve);
+              send({ type: 'message', id: messages, text });
+            }),
+        );
       },
       () => child.kill(),
     );
@@ -76,6 +88,9 @@ async function* run(job: Job, host: RunHost): AsyncGenerator<AgentEvent, void> {
       if ('ask' in heard) {
         const { id, action, subject, detail } = heard.ask;
         void host.ask({ action, subject, detail }).then((answer) => send({ type: 'answer', id, ...answer }));
+      } else if ('told' in heard) {
+        telling.get(heard.told.id)?.(heard.told.ok ? null : 'It is through with its work.');
+        telling.delete(heard.told.id);
       } else if (heard.event.type === 'end') {
         end = heard.event;
         break;
@@ -108,7 +123,12 @@ function inputOf(job: Job, host: RunHost, model: string): NativeInput {
     task: job.prompt.task,
     actions: offeredActions(job),
     effort: job.effort,
-    limits: { turns: job.limits.turns, waitMs: job.limits.waitMs, idleMs: Math.min(IDLE_MS, job.limits.timeoutMs) },
+    limits: {
+      turns: job.limits.turns,
+      window: job.window,
+      waitMs: job.limits.waitMs,
+      idleMs: Math.min(IDLE_MS, job.limits.timeoutMs),
+    },
   };
 }
 
@@ -119,7 +139,7 @@ function serverName(job: Job): string {
   return job.worker.endpoint === null ? origin : `${job.worker.endpoint} (${origin})`;
 }
 
-type Heard = { event: AgentEvent } | { ask: NativeAsk };
+type Heard = { event: AgentEvent } | { ask: NativeAsk } | { told: { id: number; ok: boolean } };
 
 function understand(line: Line): Heard {
   let value: unknown;
@@ -133,6 +153,8 @@ function understand(line: Line): Heard {
   }
   const ask = NativeAsk.safeParse(value);
   if (ask.success) return { ask: ask.data };
+  const told = NativeTold.safeParse(value);
+  if (told.success) return { told: told.data };
   const event = AgentEvent.safeParse(value);
   if (event.success) return { event: event.data };
   const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : null;

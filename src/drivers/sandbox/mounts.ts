@@ -1,12 +1,14 @@
 /** Which host directories appear where, besides the system's own and what lies in /run. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { type SandboxSpec, within } from './spec.ts';
+import { type SandboxSpec, type Share, within } from './spec.ts';
 
 export interface Mount {
   host: string;
   path: string;
   writable: boolean;
+  /** Made before it, and it lies in it. */
+  linked?: Share['linked'];
 }
 
 /** In the order of depth, so that what lies inside another mount comes after it. `toolchains`: directories at their own places. */
@@ -15,7 +17,12 @@ export function mountsOf(spec: SandboxSpec, toolchains: string[]): Mount[] {
   const mounts = [
     ...homes(spec),
     ...toolchains.map(same),
-    ...spec.shares.map((share) => ({ ...share, writable: false })),
+    ...[...spec.shares, ...(spec.caches ?? [])].map(({ host, path, linked }) => ({
+      host,
+      path,
+      linked,
+      writable: false,
+    })),
     ...(spec.copy === null ? [spec.commonDir, ...spec.objects].filter((dir) => dir !== null).map(same) : []),
     { host: spec.copy ?? spec.project, path: spec.project, writable: spec.profile === 'W' || spec.profile === 'RX' },
   ];

@@ -12,7 +12,7 @@ import { systemProgram } from './programs.ts';
 import { seccompProgram } from './seccomp.ts';
 import { type SandboxSpec, within } from './spec.ts';
 import { toolchainsOf } from './toolchains.ts';
-import { bwrapArguments, isSystem } from './view.ts';
+import { bwrapArguments, cachesIn, isSystem } from './view.ts';
 
 export interface Policy {
   /** System programs by their real paths. */
@@ -79,7 +79,7 @@ async function hiddenInShares(spec: SandboxSpec): Promise<string[]> {
   for (const share of spec.shares)
     for (const file of await hiddenFiles(share.host))
       hidden.push(path.join(share.path, path.relative(share.host, file)));
-  return hidden;
+  return hidden.filter((file) => !cachesIn(spec).some((dir) => within(file, dir)));
 }
 
 function visibleFile(mounts: Mount[], file: string): string[] {

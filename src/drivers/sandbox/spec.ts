@@ -1,5 +1,15 @@
 /** What a sandbox is asked to be. All paths are absolute and real; `host` says where something is, `path` where it appears. */
 
+/** A host directory that appears read-only. */
+export interface Share {
+  host: string;
+  path: string;
+  /** Paths inside that are empty, writable and gone afterwards. */
+  caches?: string[];
+  /** A directory around `path` and the caches, read-only too, that holds these links and nothing else. Names are relative to it. */
+  linked?: { path: string; links: { name: string; target: string }[] };
+}
+
 /** R: look at the project. RX: run it in a throw-away copy. W: change a private copy. H: harvest such a copy. */
 export type SandboxProfile = 'R' | 'RX' | 'W' | 'H';
 
@@ -24,7 +34,9 @@ export interface SandboxSpec {
   /** Single read-only files below /run/pancode/. */
   files: { host: string; path: string }[];
   /** Dependency directories mounted read-only into the copy. */
-  shares: { host: string; path: string }[];
+  shares: Share[];
+  /** What package managers keep in the home, read-only at the places where they look for it. Host paths are real. */
+  caches?: Share[];
   /** Files, as seen inside, that must not be readable, besides those that profile R hides by itself. Missing ones are fine. */
   masks: string[];
   /** Host directories that must not show even where a system directory holds them: PanCode's state and configuration. */

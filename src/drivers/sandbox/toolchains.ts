@@ -78,6 +78,8 @@ export function toolchainsOf(spec: SandboxSpec): Toolchains {
       if (!tooMuch.some((place) => within(place, needed))) mounts.add(needed);
     for (const file of tokensOf(dir)) masks.add(file);
   }
+  for (const needed of interpretersOf(spec))
+    if (!isSystem(needed) && !tooMuch.some((place) => within(place, needed))) mounts.add(needed);
   const always = ['/usr/local/bin', '/usr/bin', '/bin'].filter((dir) => !inside.includes(dir));
   return {
     mounts: [...mounts],
@@ -121,4 +123,26 @@ function realDirectory(dir: string): string | null {
 
 function realHome(home: string): string {
   return fs.existsSync(home) ? fs.realpathSync(home) : home;
+}
+
+/**
+ * What a Python environment in the project needs of the Python it was made with, wherever that lies: its `bin` holds links. Only the
+ * interpreter, its library and headers, and only where they are one: the text that names them may come with a repository.
+ */
+function interpretersOf(spec: SandboxSpec): string[] {
+  const inProject = ['.venv', 'venv'].map((name) => path.join(spec.project, name));
+  const environments = new Set([...spec.shares.map((share) => share.host), ...(spec.copy === null ? inProject : [])]);
+  return [...environments].flatMap((dir) => {
+    const python = path.join(dir, 'bin', 'python');
+    if (!fs.existsSync(path.join(dir, 'pyvenv.cfg')) || !fs.existsSync(python)) return [];
+    const real = fs.realpathSync(python);
+    const [bin, name] = [path.dirname(real), path.basename(real)];
+    const prefix = path.dirname(bin);
+    const lib = fs.existsSync(path.join(prefix, 'lib')) ? fs.readdirSync(path.join(prefix, 'lib')) : [];
+    const libraries = lib.filter((each) => /^(python3\.\d+|libpython3.*)$/.test(each));
+    if (path.basename(bin) !== 'bin' || !/^python3(\.\d+)?$/.test(name) || libraries.length === 0) return [];
+    return [bin, path.join(prefix, 'include'), ...libraries.map((each) => path.join(prefix, 'lib', each))].filter(
+      (file) => fs.existsSync(file),
+    );
+  });
 }

@@ -68,7 +68,12 @@ export function bwrapArguments(spec: SandboxSpec, mounts: Mount[], masks: string
     ...tmpfs('/run', 16 * MB),
     ...tmpfs('/dev/shm', 256 * MB),
     ...(spec.profile === 'H' ? tmpfs(spec.home.path, 64 * MB) : []),
-    ...mounts.flatMap((mount) => [mount.writable ? '--bind' : '--ro-bind', mount.host, mount.path]),
+    ...mounts.flatMap((mount) => [
+      ...linksOf(mount),
+      ...[mount.writable ? '--bind' : '--ro-bind', mount.host, mount.path],
+    ]),
+    ...cachesIn(spec).flatMap((dir) => tmpfs(dir, GB)),
+    ...mounts.flatMap((mount) => (mount.linked ? ['--remount-ro', mount.linked.path] : [])),
     ...masks.flatMap((file) => readOnly('/dev/null', file)),
     ...inRun(spec),
     ...['--remount-ro', '/run', '--remount-ro', '/', '--chdir', spec.cwd],
@@ -87,6 +92,17 @@ function systemView(): string[] {
     readOnly(fs.realpathSync(`/etc/${name}`), `/etc/${name}`),
   );
   return [...SYSTEM.filter(exists).flatMap((dir) => readOnly(dir)), ...links, '--dir', '/etc', ...etc];
+}
+
+function linksOf({ linked }: Mount): string[] {
+  if (linked === undefined) return [];
+  const links = linked.links.flatMap(({ name, target }) => ['--symlink', target, `${linked.path}/${name}`]);
+  return [...tmpfs(linked.path, 16 * MB), ...links];
+}
+
+/** Places inside that tools write to although what is around them is read-only. */
+export function cachesIn(spec: SandboxSpec): string[] {
+  return [...spec.shares, ...(spec.caches ?? [])].flatMap((share) => share.caches ?? []);
 }
 
 /** Keys, and what PanCode keeps below a system directory: as empty directories. */

@@ -1,8 +1,8 @@
 /** OpenAI's Chat Completions format (API reference: Chat, streaming). `reasoning_content` is the addition of DeepSeek, vLLM and llama.cpp. */
 import * as z from 'zod';
 import type { Answer, Tokens } from './answer.ts';
-import { type Asked, type AskedMessage, BadRequest, checkCalls } from './conversation.ts';
-import { type AnswerOptions, pieces, type StreamEvent, type WireFormat } from './wire.ts';
+import { type Asked, type AskedMessage, checkCalls, checked } from './conversation.ts';
+import { type AnswerOptions, type Dialect, pieces, type StreamEvent, type WireFormat } from './wire.ts';
 
 const Content = z
   .union([z.string(), z.array(z.looseObject({ type: z.string(), text: z.string().optional() }))], {
@@ -32,12 +32,7 @@ const Body = z.looseObject({
 });
 
 function read(data: unknown): Asked {
-  const result = Body.safeParse(data);
-  if (!result.success) {
-    const issue = result.error.issues[0]!;
-    throw new BadRequest(`${issue.path.join('.') || 'body'}: ${issue.message}`);
-  }
-  const body = result.data;
+  const body = checked(Body, data);
   const messages = body.messages.map(readMessage);
   checkCalls(messages);
   return {
@@ -52,13 +47,17 @@ function read(data: unknown): Asked {
 
 function readMessage(message: z.infer<typeof Body>['messages'][number]): AskedMessage {
   const text = texts(message.content);
-  if (message.role === 'tool')
-    return { role: 'user', text: [], calls: [], results: [{ id: message.tool_call_id ?? '', text: text.join('') }] };
+  const chars = JSON.stringify(message).length;
+  if (message.role === 'tool') {
+    const result = { id: message.tool_call_id ?? '', text: text.join('') };
+    return { role: 'user', text: [], calls: [], results: [result], chars };
+  }
   return {
     role: message.role === 'developer' ? 'system' : message.role,
     text,
     calls: (message.tool_calls ?? []).map(({ id, function: { name } }) => ({ id, name })),
     results: [],
+    chars,
   };
 }
 
@@ -71,28 +70,30 @@ const FINISH: Record<string, string> = { 'tool-calls': 'tool_calls', 'content-fi
 const finishReason = (finish: string | null) => (finish === null ? null : (FINISH[finish] ?? finish));
 
 /** This wire counts the whole prompt as one number, of which it names the part that came from the cache. */
-const usageOf = (tokens: Tokens) => {
+const usageOf = (tokens: Tokens, dialect: Dialect) => {
   const prompt = tokens.input + tokens.cacheRead + tokens.cacheWrite;
   return {
     prompt_tokens: prompt,
     completion_tokens: tokens.output,
     total_tokens: prompt + tokens.output,
-    prompt_tokens_details: { cached_tokens: tokens.cacheRead },
-    completion_tokens_details: { reasoning_tokens: tokens.reasoning },
+    ...(dialect.cached && { prompt_tokens_details: { cached_tokens: tokens.cacheRead } }),
+    ...(dialect.reasoning && { completion_tokens_details: { reasoning_tokens: tokens.reasoning } }),
   };
 };
-/** What a client can read out of it: tokens written to a cache are part of the input. */
-const reported = (tokens: Tokens): Tokens => ({
-  ...tokens,
-  input: tokens.input + tokens.cacheWrite,
+/** What a client can read out of it: tokens that are not told apart are part of the input, those written to a cache always. */
+const reported = (tokens: Tokens, dialect: Dialect): Tokens => ({
+  input: tokens.input + tokens.cacheWrite + (dialect.cached ? 0 : tokens.cacheRead),
+  cacheRead: dialect.cached ? tokens.cacheRead : 0,
   cacheWrite: 0,
+  output: tokens.output,
+  reasoning: dialect.reasoning ? tokens.reasoning : 0,
 });
 
 const callId = (id: string) => `call_${id}`;
 /** Seconds since 1970; a fixed time, so that the same script gives the same bytes. */
 const CREATED = 1_700_000_000;
 
-function stream(answer: Answer, { n, model, usage }: AnswerOptions): StreamEvent[] {
+function stream(answer: Answer, { n, model, usage, dialect }: AnswerOptions): StreamEvent[] {
   const events: StreamEvent[] = [];
   const head = { id: `chatcmpl-simulated-${n}`, object: 'chat.completion.chunk', created: CREATED, model };
   const add = (kind: StreamEvent['kind'], fields: object, reports?: Tokens) =>
@@ -101,7 +102,7 @@ function stream(answer: Answer, { n, model, usage }: AnswerOptions): StreamEvent
     choices: [{ index: 0, delta, finish_reason }],
   });
   add('start', choice({ role: 'assistant', content: '' }));
-  for (const reasoning_content of pieces(answer.thinking)) add('content', choice({ reasoning_content }));
+  for (const piece of pieces(answer.thinking)) add('content', choice({ [dialect.thinking]: piece }));
   for (const content of pieces(answer.text)) add('content', choice({ content }));
   answer.calls.forEach(({ id, name, args }, index) => {
     const called = { index, id: callId(id), type: 'function', function: { name, arguments: '' } };
@@ -110,12 +111,12 @@ function stream(answer: Answer, { n, model, usage }: AnswerOptions): StreamEvent
       add('content', choice({ tool_calls: [{ index, function: { arguments: piece } }] }));
   });
   if (answer.finish !== null) add('end', choice({}, finishReason(answer.finish)));
-  if (usage) add('end', { choices: [], usage: usageOf(answer.usage) }, reported(answer.usage));
+  if (usage) add('end', { choices: [], usage: usageOf(answer.usage, dialect) }, reported(answer.usage, dialect));
   events.push({ kind: 'end', text: 'data: [DONE]\n\n' });
   return events;
 }
 
-function whole(answer: Answer, { n, model, usage }: AnswerOptions) {
+function whole(answer: Answer, { n, model, usage, dialect }: AnswerOptions) {
   const tool_calls = answer.calls.map(({ id, name, args }) => ({
     id: callId(id),
     type: 'function',
@@ -124,7 +125,7 @@ function whole(answer: Answer, { n, model, usage }: AnswerOptions) {
   const message = {
     role: 'assistant',
     content: answer.text === '' ? null : answer.text,
-    ...(answer.thinking === '' ? {} : { reasoning_content: answer.thinking }),
+    ...(answer.thinking === '' ? {} : { [dialect.thinking]: answer.thinking }),
     ...(tool_calls.length === 0 ? {} : { tool_calls }),
   };
   const body = {
@@ -133,9 +134,9 @@ function whole(answer: Answer, { n, model, usage }: AnswerOptions) {
     created: CREATED,
     model,
     choices: [{ index: 0, message, finish_reason: finishReason(answer.finish) }],
-    ...(usage ? { usage: usageOf(answer.usage) } : {}),
+    ...(usage ? { usage: usageOf(answer.usage, dialect) } : {}),
   };
-  return { body, reports: usage ? reported(answer.usage) : null };
+  return { body, reports: usage ? reported(answer.usage, dialect) : null };
 }
 
 const ERRORS: Record<number, string> = {
@@ -145,7 +146,8 @@ const ERRORS: Record<number, string> = {
   429: 'rate_limit_error',
 };
 
-const error = (status: number, message: string) => ({
+/** OpenAI's, in both of its formats. */
+export const chatError = (status: number, message: string) => ({
   error: {
     message,
     type: ERRORS[status] ?? (status >= 500 ? 'server_error' : 'invalid_request_error'),
@@ -159,6 +161,7 @@ export const chatWire: WireFormat = {
   read,
   stream,
   whole,
-  error,
-  streamError: (message) => `data: ${JSON.stringify(error(503, message))}\n\n`,
+  count: null,
+  error: chatError,
+  streamError: (message) => `data: ${JSON.stringify(chatError(503, message))}\n\n`,
 };

@@ -1,8 +1,8 @@
 /** Anthropic's Messages format (API reference: Messages, streaming, errors; version 2023-06-01). */
 import * as z from 'zod';
 import type { Answer, Tokens } from './answer.ts';
-import { type Asked, type AskedMessage, BadRequest, checkCalls } from './conversation.ts';
-import { type AnswerOptions, pieces, type StreamEvent, type WireFormat } from './wire.ts';
+import { type Asked, type AskedMessage, checkCalls, checked } from './conversation.ts';
+import { type AnswerOptions, asJson, pieces, type StreamEvent, type WireFormat } from './wire.ts';
 
 const Block = z.looseObject({
   type: z.string(),
@@ -27,12 +27,7 @@ const Request = Body.extend({ max_tokens: z.number().int().positive() });
 
 /** For a message and for counting its tokens, which needs no `max_tokens`. */
 function readBody(schema: typeof Body, data: unknown): Asked {
-  const result = schema.safeParse(data);
-  if (!result.success) {
-    const issue = result.error.issues[0]!;
-    throw new BadRequest(`${issue.path.join('.') || 'body'}: ${issue.message}`);
-  }
-  const body = result.data;
+  const body = checked(schema, data);
   const messages = body.messages.map(readMessage);
   checkCalls(messages);
   const later = messages.filter((message) => message.role === 'system').flatMap((message) => message.text);
@@ -54,6 +49,7 @@ function readMessage({ role, content }: z.infer<typeof Body>['messages'][number]
     text: texts(content),
     calls: of('tool_use').map(({ id, name }) => ({ id: id ?? '', name: name ?? '' })),
     results: of('tool_result').map((block) => ({ id: block.tool_use_id ?? '', text: resultText(block.content) })),
+    chars: JSON.stringify(content).length,
   };
 }
 
@@ -67,12 +63,6 @@ function resultText(content: unknown): string {
   const parsed = Content.safeParse(content ?? '');
   const text = parsed.success ? texts(parsed.data).join('\n') : '';
   return text.replace(/(?:\s*<system-reminder>[\s\S]*?<\/system-reminder>)+\s*$/, '');
-}
-
-/** Tokens a request would cost, by its size: the answer of `count_tokens`. Throws BadRequest. */
-export function countTokens(data: unknown, requestChars: number): object {
-  readBody(Body, data);
-  return { input_tokens: Math.ceil(requestChars / 4) };
 }
 
 const STOP: Record<string, string> = {
@@ -183,16 +173,6 @@ function whole(answer: Answer, { n, model, usage }: AnswerOptions) {
   return { body, reports: usage ? answer.usage : null };
 }
 
-/** Outside a stream the arguments are a value: text that is no JSON can only be sent as a string. */
-function asJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The script wants broken arguments.
-    return text;
-  }
-}
-
 const error = (status: number, message: string) => ({
   type: 'error',
   error: { type: ERRORS[status] ?? (status >= 500 ? 'api_error' : 'invalid_request_error'), message },
@@ -203,6 +183,10 @@ export const messagesWire: WireFormat = {
   read: (body) => readBody(Request, body),
   stream,
   whole,
+  count(data, _target, chars) {
+    readBody(Body, data);
+    return { input_tokens: Math.ceil(chars / 4) };
+  },
   error,
   streamError: (message) => `event: error\ndata: ${JSON.stringify(error(529, message))}\n\n`,
 };

@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml';
 import * as z from 'zod';
 import { didYouMean } from '../../core/nearest.ts';
 import { PanError } from '../../protocol/error.ts';
+import { Pose } from './pose.ts';
 
 /**
  * How an answer can go wrong. `drop`: the connection closes before any answer. In the middle of the answer: `cut` (it closes),
@@ -94,6 +95,8 @@ const Conversation = z.strictObject({
 const Script = z.strictObject({
   /** What the server lists; it answers for every name. */
   models: z.array(z.string().min(1)).min(1).default(['simulated-model']),
+  /** The engine it pretends to be, which then says what models there are. */
+  pose: Pose.optional(),
   /** The first that fits is taken. */
   conversations: z
     .array(Conversation)

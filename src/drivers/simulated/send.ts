@@ -53,7 +53,10 @@ export function sendFailure(
   if (failure.retryAfter !== undefined) headers['retry-after'] = String(failure.retryAfter);
   if (failure.body !== undefined)
     response.writeHead(status, { ...LABEL, 'content-type': 'text/html', ...headers }).end(failure.body);
-  else sendJson(response, status, format.error(status, failure.message ?? `scripted failure ${status}`), headers);
+  else {
+    const seconds = typeof failure.retryAfter === 'number' ? failure.retryAfter : undefined;
+    sendJson(response, status, format.error(status, failure.message ?? `scripted failure ${status}`, seconds), headers);
+  }
 }
 
 export function sendJson(

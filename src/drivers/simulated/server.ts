@@ -1,19 +1,20 @@
 /**
- * A model that follows a script, on a loopback port: Messages and Chat Completions, as a stream or whole. It keeps no conversation:
- * which turn it answers with follows from the request alone, so parallel dispatches and retries do not disturb one another.
+ * A model that follows a script, on a loopback port, on every wire, as a stream or whole. It keeps no conversation: which turn it
+ * answers with follows from the request alone, so parallel dispatches and retries do not disturb one another.
  */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Wire } from '../../protocol/words.ts';
 import { type Answer, answerTo, type Tokens } from './answer.ts';
-import { chatWire } from './chat-wire.ts';
 import { type Asked, BadRequest, taskOf } from './conversation.ts';
-import { countTokens, messagesWire } from './messages-wire.ts';
+import { startEngine } from './engine.ts';
+import { type ModelRoute, modelRoute } from './model-routes.ts';
 import { answerOther } from './other-routes.ts';
-import { parseScript, type ScriptFailure, type ScriptInput } from './script.ts';
-import { sendFailure, sendJson, sendStream, sendWhole } from './send.ts';
+import type { Admitted, EngineAnswer } from './pose.ts';
+import { parseScript, type Script, type ScriptFailure, type ScriptInput } from './script.ts';
+import { LABEL, sendFailure, sendJson, sendStream, sendWhole } from './send.ts';
 import { Sent } from './sent.ts';
-import type { WireFormat } from './wire.ts';
+import type { Dialect } from './wire.ts';
 
 /** One request of any kind, as it came. */
 interface SimulatedRequest {
@@ -21,7 +22,7 @@ interface SimulatedRequest {
   /** With its query. */
   path: string;
   headers: IncomingHttpHeaders;
-  /** The key it came with, by `x-api-key` or as a bearer token. */
+  /** The key it came with, wherever a client of any wire puts it. */
   key: string | null;
   /** null: no model request. */
   wire: Wire | null;
@@ -57,10 +58,15 @@ export interface SimulatedOptions {
 
 /** Size the real Messages service accepts (32 MB). */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
+/** A Chat Completions server that is no engine in particular tells everything apart. */
+const PLAIN: Dialect = { cached: true, reasoning: true, thinking: 'reasoning_content' };
+/** What a model says that no longer sees its task. */
+const FORGETFUL = 'The beginning of this conversation was cut off: I see no task in what is left of it.';
 
 /** Rejects with a PanError where the script is wrong, with the system's error where the port is taken. */
 export async function startSimulated(options: SimulatedOptions): Promise<Simulated> {
   const script = parseScript(options.script, 'the script');
+  const engine = script.pose ? startEngine(script.pose) : null;
   const requests: SimulatedRequest[] = [];
   const sent = new Sent();
   /** Failed tries of a turn that has not been answered yet, by the answer's key. */
@@ -83,7 +89,7 @@ export async function startSimulated(options: SimulatedOptions): Promise<Simulat
       method: request.method ?? '',
       path: request.url ?? '',
       headers: request.headers,
-      key: keyOf(request.headers),
+      key: keyOf(request.headers, request.url ?? ''),
       wire: null,
       model: null,
       body: null,
@@ -94,39 +100,48 @@ export async function startSimulated(options: SimulatedOptions): Promise<Simulat
     };
     requests.push(seen);
     if (requests.length > (options.remember ?? Number.POSITIVE_INFINITY)) requests.shift();
-    const route = `${seen.method} ${seen.path.replace(/\?.*$/s, '').replace(/^\/v1(?=\/)/, '')}`;
-    const format = { 'POST /messages': messagesWire, 'POST /chat/completions': chatWire }[route];
-    const counting = route === 'POST /messages/count_tokens';
-    if (!format && !counting) {
+    const route = routeOf(seen);
+    if (!route && !engine) {
       request.resume();
-      return answerOther(route, script.models, request.headers['anthropic-version'] !== undefined, response);
+      return answerOther(seen, script.models, response);
     }
     const text = await readBody(request);
-    seen.wire = format?.wire ?? null;
     seen.body = text === null ? null : parseJson(text);
-    seen.model = modelIn(seen.body);
-    const report = format ? sent.request(seen.model ?? 'unknown') : null;
-    const refuse = (status: number, message: string) =>
-      sendJson(response, status, (format ?? messagesWire).error(status, message));
+    if (!route) return answerEngine(response, engine!.answer(engineRequest(seen)));
+    const { format, wants, target } = route;
+    const refuse = (status: number, message: string) => sendJson(response, status, format.error(status, message));
+    seen.model = target.model ?? modelIn(seen.body);
+    if (wants === 'answer') seen.wire = format.wire;
+    const report = wants === 'answer' ? sent.request(seen.model ?? 'unknown') : () => {};
     if (text === null) return refuse(413, 'the request is larger than 32 MB');
     try {
-      if (!format || !report) return sendJson(response, 200, countTokens(seen.body, text.length));
-      const asked = format.read(seen.body);
-      await answerModel({ format, asked, seen, report, requestChars: text.length }, response);
+      if (wants === 'count') return sendJson(response, 200, format.count!(seen.body, target, text.length));
+      const asked = format.read(seen.body, target);
+      await answerModel({ route, asked, seen, report, requestChars: text.length }, response);
     } catch (error) {
       if (!(error instanceof BadRequest)) throw error;
       refuse(400, error.message);
     }
   }
 
+  /** null: no model request, or on a wire that the engine does not speak. */
+  function routeOf({ method, path }: SimulatedRequest): ModelRoute | null {
+    const route = modelRoute(method, path);
+    return route && engine && !engine.wires.includes(route.format.wire) ? null : route;
+  }
+
   async function answerModel(request: ModelRequest, response: ServerResponse): Promise<void> {
-    const { format, asked, seen, report, requestChars } = request;
+    const { route, asked, seen, report, requestChars } = request;
+    const { format, target } = route;
+    const admitted: Admitted | null = engine ? engine.admit(asked, Math.ceil(requestChars / 4)) : null;
+    if (admitted && 'refused' in admitted) return answerEngine(response, admitted.refused);
     const client = String(seen.headers['x-claude-code-session-id'] ?? '');
-    const answer = answerTo(script, asked, { requestChars, client });
-    if (!answer) throw new BadRequest(`no conversation of the script fits the task "${taskOf(asked).slice(0, 200)}"`);
+    const given = answerTo(scriptFor(admitted), admitted?.asked ?? asked, { requestChars, client });
+    if (!given) throw new BadRequest(`no conversation of the script fits the task "${taskOf(asked).slice(0, 200)}"`);
+    const answer = admitted ? { ...given, usage: within(admitted, given) } : given;
     const failure = nextFailure(answer);
-    seen.conversation = answer.conversation;
-    seen.turn = answer.turn;
+    seen.conversation = answer.conversation < script.conversations.length ? answer.conversation : null;
+    seen.turn = seen.conversation === null ? null : answer.turn;
     seen.attempt = (failed.get(answer.key) ?? 0) + 1;
     if (failure) failed.set(answer.key, seen.attempt);
     else failed.delete(answer.key);
@@ -138,6 +153,8 @@ export async function startSimulated(options: SimulatedOptions): Promise<Simulat
       n: answers,
       model: asked.model,
       usage: then !== 'end-without-usage' && (asked.wantsUsage || !asked.stream),
+      dialect: engine?.dialect ?? PLAIN,
+      freeform: asked.freeform ?? [],
     };
     const sending = {
       then,
@@ -149,7 +166,14 @@ export async function startSimulated(options: SimulatedOptions): Promise<Simulat
     if (asked.stream) return sendStream(response, format.stream(answer, answered), sending);
     // Outside a stream the error comes instead of the answer.
     if (then === 'error') return sendJson(response, 500, format.error(500, 'the script breaks off here'));
-    return sendWhole(response, format.whole(answer, answered), sending);
+    const { body, reports } = format.whole(answer, answered);
+    return sendWhole(response, { body: target.form === 'array' ? [body] : body, reports }, sending);
+  }
+
+  /** A model that does not see its task any more says something all the same. */
+  function scriptFor(admitted: Exclude<Admitted, { refused: unknown }> | null): Script {
+    if (!admitted?.cut) return script;
+    return { ...script, conversations: [...script.conversations, { turns: [{ text: FORGETFUL }], repeat: false }] };
   }
 
   /** The failure of this try; null once the turn is answered. A turn that was answered fails again when it is asked again. */
@@ -179,7 +203,7 @@ export async function startSimulated(options: SimulatedOptions): Promise<Simulat
 }
 
 interface ModelRequest {
-  format: WireFormat;
+  route: ModelRoute;
   asked: Asked;
   seen: SimulatedRequest;
   report(tokens: Tokens): void;
@@ -197,9 +221,29 @@ async function readBody(request: IncomingMessage): Promise<string | null> {
   return size > MAX_BODY_BYTES ? null : Buffer.concat(chunks).toString('utf8');
 }
 
-function keyOf(headers: IncomingHttpHeaders): string | null {
+function keyOf(headers: IncomingHttpHeaders, url: string): string | null {
+  const own = headers['x-api-key'] ?? headers['x-goog-api-key'];
+  if (own !== undefined) return String(own);
   const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
-  return headers['x-api-key'] === undefined ? (bearer ?? null) : String(headers['x-api-key']);
+  return bearer ?? new URLSearchParams(url.split('?', 2)[1]).get('key');
+}
+
+function engineRequest({ method, path, body }: SimulatedRequest) {
+  const [plain, query] = path.split('?', 2);
+  return { method, path: plain!, query: new URLSearchParams(query), body };
+}
+
+function answerEngine(response: ServerResponse, { status, body }: EngineAnswer): void {
+  if (typeof body === 'object') sendJson(response, status, body);
+  else response.writeHead(status, { ...LABEL, 'content-type': 'text/plain; charset=utf-8' }).end(body);
+}
+
+/** An engine counts what the model saw, whatever the script says; and never more than fits into the window. */
+function within({ prompt, cut }: Exclude<Admitted, { refused: unknown }>, { script, usage }: Answer): Tokens {
+  if (!cut) return usage;
+  const whole = usage.input + usage.cacheRead + usage.cacheWrite;
+  const input = script.usage?.input === undefined ? prompt : Math.min(whole, prompt);
+  return { ...usage, input, cacheRead: 0, cacheWrite: 0 };
 }
 
 /** undefined: no JSON; the wire then says what is wrong with it. */

@@ -5,23 +5,41 @@ import type { Amendment, Integrity, Receipt } from '../../protocol/receipt.ts';
 
 export type ChainLine = Receipt | Amendment;
 
+/** Whether a line has what the index needs. A line of the file may be anything: a person can edit it. */
+export function isReceipt(line: unknown): line is Receipt {
+  const { schema, id, project, time, agent, worker, outcome, cost } = (line ?? {}) as Partial<Receipt>;
+  const words = [id, project, agent?.name, worker?.id, outcome?.status, cost?.billing];
+  return (
+    schema === 1 &&
+    words.every((word) => typeof word === 'string') &&
+    !Number.isNaN(Date.parse(time?.ended ?? '')) &&
+    (cost?.usd === null || Number.isFinite(cost?.usd))
+  );
+}
+
+export function isAmendment(line: unknown): line is Amendment {
+  const { schema, id, at, type } = (line ?? {}) as Partial<Amendment & Receipt>;
+  return schema === undefined && [id, at, type].every((word) => typeof word === 'string');
+}
+
 /** Where a line lies in the file, in bytes. */
 export interface LinePlace {
   offset: number;
   length: number;
 }
 
-/** Appends one record, sealed after `prev`, and flushes it to disk before returning. */
+/** Appends records, each sealed after the one before and the first after `prev`, and flushes them to disk before returning. All or none. */
 export function appendToChain<T extends object>(
   file: string,
-  record: T,
+  records: readonly T[],
   prev: string | null,
-): T & { integrity: Integrity } {
-  const sealed = seal(record, prev);
+): (T & { integrity: Integrity })[] {
+  const sealed: (T & { integrity: Integrity })[] = [];
+  for (const record of records) sealed.push(seal(record, sealed.at(-1)?.integrity.self ?? prev));
   const fd = fs.openSync(file, 'a', 0o600);
   const before = fs.fstatSync(fd).size;
   try {
-    const buffer = Buffer.from(`${JSON.stringify(sealed)}\n`);
+    const buffer = Buffer.from(sealed.map((record) => `${JSON.stringify(record)}\n`).join(''));
     let done = 0;
     while (done < buffer.length) done += fs.writeSync(fd, buffer, done);
     fs.fsyncSync(fd);
@@ -97,12 +115,14 @@ export function verifyChain(file: string): { lines: number; faults: { line: numb
   let lines = 0;
   let prev: string | null = null;
   const faults: { line: number; what: string }[] = [];
-  walkChain(file, 0, (record) => {
+  const whole = walkChain(file, 0, (record) => {
     lines += 1;
     const what = record ? chainFault(record, prev) : 'it is not JSON';
     if (what) faults.push({ line: lines, what });
     prev = record?.integrity?.self ?? prev;
   });
+  if ((fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > whole)
+    faults.push({ line: lines + 1, what: 'it has no end: its writer was killed, or is writing it now' });
   return { lines, faults };
 }
 

@@ -14,6 +14,7 @@ import { rankChanges } from './ranks.ts';
 import { appliedRef } from './refs.ts';
 import { asConflict, type OnStep, perform, rollBack } from './replace.ts';
 import { together } from './several.ts';
+import { refuseOutside } from './sparse.ts';
 import { type TreeChange, treeChanges } from './tree-changes.ts';
 import { setsAttributes, writeForm } from './written-form.ts';
 
@@ -126,6 +127,12 @@ async function planned(
   step('merged');
   const changes = await treeChanges(project, host, now.tree, merged.tree);
   await refuseMoved(project, host, changes, chosen, merged.tree);
+  await refuseOutside(
+    project,
+    host,
+    changes.map((change) => change.name),
+    path.join(scratch, 'sparse'),
+  );
   await writeForm(project, host, formOf(merged.tree, changes, staged, scratch));
   step('written');
   const wanted = changes.map((change) => wantedFrom(change, staged));

@@ -6,7 +6,10 @@ import { userExcludes } from './excludes.ts';
 import { type GitHost, git } from './git.ts';
 import type { Project } from './inspect.ts';
 import { quoteForGit } from './quote.ts';
+import { together } from './several.ts';
 import { copyIndex, RECORD_IDENTITY } from './snapshot.ts';
+import { sparseConfig, sparseFiles } from './sparse.ts';
+import { filterNames, showUserForm } from './user-form.ts';
 
 export interface CopyPlace {
   /** A directory that does not exist yet. */
@@ -16,16 +19,21 @@ export interface CopyPlace {
 }
 
 /**
- * Makes the copy an agent works in. Its files are what any fresh clone has: attributes of the tree count, filter drivers and line ends of
- * the user's configuration do not, so that what is harvested is exactly what the agent wrote; apply brings the user's own form back.
- * One git process.
+ * Makes the copy an agent works in. Its files are what any fresh clone has: attributes of the tree count, line ends of the user's
+ * configuration do not; apply brings them back. Files with a filter of the user's are as the user has them (user-form.ts). `revision`:
+ * the commit is no snapshot of the working tree. Two git processes at once, and two more where there are filters.
  */
 export async function createCopy(
   project: Project,
   host: GitHost,
-  options: CopyPlace & { id: string; commit: string },
+  options: CopyPlace & { id: string; commit: string; revision?: boolean },
 ): Promise<void> {
-  await checkOut(project, host, options.commit, options, userExcludes(project));
+  const checkout = { dir: options.dir, commit: options.commit, revision: options.revision ?? false };
+  const [filters] = await together([
+    filterNames(project, host),
+    checkOut(project, host, options.commit, options, userExcludes(project)),
+  ]);
+  await showUserForm(project, host, filters, checkout);
   copyIndex(path.join(options.dir, '.git', 'index'), pristineIndex(options.dir));
 }
 
@@ -37,7 +45,11 @@ export async function checkoutAt(
   dir: string,
   place: { unsandboxed?: boolean } = {},
 ): Promise<void> {
-  await checkOut(project, host, commit, { ...place, dir }, '');
+  const [filters] = await together([
+    filterNames(project, host),
+    checkOut(project, host, commit, { ...place, dir }, ''),
+  ]);
+  await showUserForm(project, host, filters, { dir, commit, revision: true });
 }
 
 /** The index as it was before the agent started, kept beside the copy where no agent reaches it: what is unchanged since is not read again. */
@@ -72,7 +84,12 @@ async function checkOut(
   const { dir } = place;
   fs.mkdirSync(dir, { mode: 0o700 });
   const gitDir = path.join(dir, '.git');
-  writeGitDirectory(project, gitDir, { HEAD: `${commit}\n`, config: configText(project), 'info/exclude': excludes });
+  writeGitDirectory(project, gitDir, {
+    HEAD: `${commit}\n`,
+    config: configText(project),
+    'info/exclude': excludes,
+    ...sparseFiles(project),
+  });
   const alternates = path.join(gitDir, 'objects', 'info', 'alternates');
   fs.writeFileSync(alternates, objectList(project.objectDirs));
   // Large trees are written by all cores at once.
@@ -118,5 +135,5 @@ function configText(project: Project): string {
 	auto = 0
 [maintenance]
 	auto = false
-`;
+${sparseConfig(project)}`;
 }

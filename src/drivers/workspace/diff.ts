@@ -7,21 +7,23 @@ import type { ChangedFile } from '../../protocol/receipt.ts';
 import { type GitHost, git, splitNul, tryGit } from './git.ts';
 import type { Project } from './inspect.ts';
 import { type RankedChange, rankChanges } from './ranks.ts';
-import { plain, treeChangesWith } from './tree-changes.ts';
+import { plain, type TreeChange, treeChangesWith } from './tree-changes.ts';
 
 export interface FoundChanges {
   files: ChangedFile[];
   forbidden: { path: string; why: string }[];
   protected: { path: string; why: string; boundary: boolean }[];
   risky: Risk[];
-  /** What `git apply` takes; the same bytes for the same two trees, whatever the user's configuration says. */
+  /** What `git apply` takes, in this repository if it has large binary files; the same bytes for the same two trees, whatever the user's configuration says. */
   patch: Buffer;
   patchSha256: string;
 }
 
+/** From here on a file counts as binary, and a patch names it without its bytes. */
+const LARGE_BYTES = 16 * 1024 * 1024;
+
 const PATCH_FLAGS = [
   '--full-index',
-  '--binary',
   '--no-ext-diff',
   '--no-textconv',
   '--no-renames',
@@ -39,11 +41,11 @@ const PATCH_FLAGS = [
 
 /** `base` and `result` are commits, or names of refs. Throws PanError when one of them is not in the repository any more. */
 export async function changesOf(project: Project, host: GitHost, base: string, result: string): Promise<FoundChanges> {
-  const named = [base, result].every((name) => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name));
-  const [from, to] = named ? [base, result] : await commitsOf(project, host, base, result);
-  const [{ changes, rest }, patch] = await Promise.all([
+  const areIds = [base, result].every((name) => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name));
+  const [from, to] = areIds ? [base, result] : await commitsOf(project, host, base, result);
+  const [{ changes, rest }, named] = await Promise.all([
     treeChangesWith(project, host, ['--numstat'], from, to),
-    git(host, ['--bare', 'diff-tree', '-r', '-p', ...PATCH_FLAGS, from, to], plain(project)),
+    patchOf(project, host, [], from, to),
   ]).catch(async (error: unknown) => {
     // A commit that is missing is the better reason.
     await commitsOf(project, host, from, to);
@@ -51,6 +53,10 @@ export async function changesOf(project: Project, host: GitHost, base: string, r
   });
   const ranked = await rankChanges(project, host, changes, to);
   const lines = lineCounts(rest);
+  const sizes = await binarySizes(project, host, changes, lines);
+  // Without their bytes, `git apply` takes binary files from the repository, by their ids.
+  const whole = sizes.size > 0 && [...sizes.values()].every((size) => size <= LARGE_BYTES);
+  const patch = whole ? await patchOf(project, host, ['--binary'], from, to) : named;
   const files = ranked.map(({ change, path, rank }) => ({
     path,
     ...(lines.get(change.name) ?? UNCOUNTED),
@@ -64,7 +70,7 @@ export async function changesOf(project: Project, host: GitHost, base: string, r
     files,
     forbidden: reasons((rank) => rank === 'forbidden').map(({ path, why }) => ({ path, why })),
     protected: reasons((rank) => rank === 'protected' || rank === 'trust-boundary'),
-    risky: await risks(project, host, ranked, files, from),
+    risky: await risks(project, host, ranked, files, sizes, from),
     patch,
     patchSha256: createHash('sha256').update(patch).digest('hex'),
   };
@@ -93,7 +99,7 @@ export async function commitOf(project: Project, host: GitHost, name: string): P
   throw new PanError(
     'no-commit',
     `${name} is not in the repository ${project.root} any more.`,
-    'It was pruned or deleted; dispatch the task again.',
+    'See `pancode salvage` for what is kept of discarded changes; what is not there was pruned or deleted.',
     EXIT.failed,
   );
 }
@@ -115,9 +121,9 @@ async function risks(
   host: GitHost,
   ranked: RankedChange[],
   files: ChangedFile[],
+  sizes: Map<string, number>,
   base: string,
 ): Promise<Risk[]> {
-  const sizes = await binarySizes(project, host, ranked, files);
   const shapes = ranked.map(({ change, path }, n) => ({
     path,
     added: files[n]?.added ?? null,
@@ -132,17 +138,22 @@ async function risks(
   return riskyShape(shapes, before);
 }
 
-/** Sizes in bytes of the new binary files, by blob id. */
+function patchOf(project: Project, host: GitHost, flags: string[], from: string, to: string): Promise<Buffer> {
+  return git(host, ['--bare', 'diff-tree', '-r', '-p', ...PATCH_FLAGS, ...flags, from, to], plain(project));
+}
+
+/** Sizes in bytes of the binary files before and after, by blob id. */
 async function binarySizes(
   project: Project,
   host: GitHost,
-  ranked: RankedChange[],
-  files: ChangedFile[],
+  changes: TreeChange[],
+  lines: ReturnType<typeof lineCounts>,
 ): Promise<Map<string, number>> {
-  const ids = ranked.flatMap(({ change }, n) => (change.new && files[n]?.added === null ? [change.new.id] : []));
+  const binary = changes.filter((change) => lines.get(change.name)?.added === null);
+  const ids = binary.flatMap((change) => [change.old, change.new]).flatMap((blob) => (blob ? [blob.id] : []));
   if (ids.length === 0) return new Map();
   const input = ids.map((id) => `${id}\n`).join('');
   const out = await git(host, ['cat-file', '--batch-check=%(objectname) %(objectsize)'], { cwd: project.root, input });
-  const lines = out.toString('utf8').trim().split('\n');
-  return new Map(lines.map((line) => [line.split(' ')[0] as string, Number(line.split(' ')[1])]));
+  const answers = out.toString('utf8').trim().split('\n');
+  return new Map(answers.map((line) => [line.split(' ')[0] as string, Number(line.split(' ')[1])]));
 }

@@ -55,18 +55,18 @@ export function hasRealParents(root: string, name: Name): boolean {
 }
 
 /** Bytes read at a time. */
-const CHUNK = 1 << 16;
+const CHUNK = 1 << 20;
 
 /** Reads the file, which must not be a link. */
 export async function fileState(path: Buffer | string): Promise<Extract<DiskState, { kind: 'file' }>> {
   const handle = await open(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
   try {
-    const { mode, uid, gid } = await handle.stat();
+    const { mode, uid, gid, size: expected } = await handle.stat();
     const hash = createHash('sha256');
-    const chunk = Buffer.allocUnsafe(CHUNK);
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK, expected + 1));
     let size = 0;
     for (;;) {
-      const { bytesRead } = await handle.read(chunk, 0, CHUNK, null);
+      const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
       if (bytesRead === 0) break;
       hash.update(chunk.subarray(0, bytesRead));
       size += bytesRead;

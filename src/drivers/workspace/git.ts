@@ -3,11 +3,14 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { EXIT, PanError } from '../../protocol/error.ts';
+import { ownEnvironment } from './own-directory.ts';
 
 /** The user's HOME (for their git configuration) and PATH (for their git and filters). */
 export interface GitHost {
   home: string;
   path: string;
+  /** The state directory. With it, git finds the directory of ours for a project that has none of its own (own-directory.ts). */
+  state?: string;
 }
 
 export interface GitOptions {
@@ -62,8 +65,11 @@ export function tryGit(host: GitHost, args: string[], options: GitOptions): Prom
           LC_ALL: 'C',
           GIT_TERMINAL_PROMPT: '0',
           GIT_OPTIONAL_LOCKS: '0',
+          // What a partial clone lacks is never fetched: git between 2.40 and 2.43 knows the second of these only.
           GIT_NO_LAZY_FETCH: '1',
+          GIT_ALLOW_PROTOCOL: 'none',
           GIT_NO_REPLACE_OBJECTS: '1',
+          ...ownEnvironment(host.state, options.cwd),
           ...options.env,
         },
         stdio: [stdin, 'pipe', 'pipe'],

@@ -65,23 +65,34 @@ end() { wait; exit "$1"; }
 ( find_commits ) > /dev/null 2>&1 &
 "$git" rev-parse "$base^{tree}" > "$out/base" &
 asked=$!
+# Submodules of the base, in the form of update-index.
+{ "$git" ls-tree -r -z "$base" | sed -zn 's/^160000 commit \\([0-9a-f]*\\)/160000 \\1 0/p' | sort -z > "$out/submodules"; } &
+listed=$!
 : > "$out/errors"
 if ! stage; then
   # A damaged index, or attributes that git cannot follow: once more from the base, bytes as they are.
   rm -f "$GIT_INDEX_FILE" "$GIT_INDEX_FILE.lock"
   printf '* -text -eol -ident -filter -working-tree-encoding\\n' > "$GIT_DIR/info/attributes"
-  "$git" read-tree "$base" && stage || { tail -n 3 "$out/errors" >&2; end 91; }
+  # Of a sparse checkout the index alone knows which files were never there.
+  if [ -f "$GIT_DIR/index.first" ]; then cp -p "$GIT_DIR/index.first" "$GIT_INDEX_FILE"; else "$git" read-tree "$base"; fi
+  [ $? -eq 0 ] && stage || { tail -n 3 "$out/errors" >&2; end 91; }
 fi
 "$git" ls-files -o -i -z --exclude-standard --directory --no-empty-directory > "$out/ignored" 2>> "$out/errors" &
 
-"$git" ls-files -s -z | sed -zn 's/^160000 [^\\t]*\\t//p' > "$out/links" &
+"$git" ls-files -s -z | sed -zn '/^160000 /p' | sort -z > "$out/links" &
 looked=$!
-written=$("$git" write-tree) || end 92
-wait $looked || end 92
-if [ -s "$out/links" ]; then
-  # Tracked paths that became repositories: reported, never entered.
-  cat "$out/links" >> "$out/embedded"
-  "$git" update-index --force-remove -z --stdin < "$out/links" && written=$("$git" write-tree) || end 92
+# A partial clone need not have what nobody touched.
+written=$("$git" write-tree --missing-ok) || end 92
+wait $looked && wait $listed || end 92
+if ! cmp -s "$out/links" "$out/submodules"; then
+  # Tracked paths that became repositories, and submodules that became something else: reported, never entered. A submodule stays what it was.
+  names='s/^160000 [^\\t]*\\t//'
+  comm -z -23 "$out/links" "$out/submodules" | sed -z "$names" > "$out/strange"
+  comm -z -13 "$out/links" "$out/submodules" | sed -z "$names" >> "$out/strange"
+  cat "$out/strange" >> "$out/embedded"
+  "$git" update-index --force-remove -z --stdin < "$out/strange" &&
+    "$git" update-index -z --index-info < "$out/submodules" &&
+    written=$("$git" write-tree --missing-ok) || end 92
 fi
 wait $asked && read -r base_tree < "$out/base" || end 92
 if [ "$written" != "$base_tree" ]; then

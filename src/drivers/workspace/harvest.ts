@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { formatConfig, objectDirsInside, objectList, PLAIN_FILES, pristineIndex, writeGitDirectory } from './copy.ts';
 import { userExcludes } from './excludes.ts';
-import { type GitHost, git, lastLine, splitNul } from './git.ts';
+import { type GitHost, git, gitLine, lastLine, splitNul } from './git.ts';
+import { gitFormOf } from './git-form.ts';
 import { HARVEST_SCRIPT, RESULT_MESSAGE } from './harvest-script.ts';
 import type { Project } from './inspect.ts';
 import { quoteForGit } from './quote.ts';
@@ -13,6 +14,7 @@ import { commitsRef, resultRef } from './refs.ts';
 import { removeTree } from './remove.ts';
 import { together } from './several.ts';
 import { copyIndex, RECORD_IDENTITY } from './snapshot.ts';
+import { filterNames } from './user-form.ts';
 
 export interface HarvestPlace {
   id: string;
@@ -66,13 +68,18 @@ export function prepareHarvest(project: Project, host: GitHost, place: HarvestPl
  */
 export async function harvest(project: Project, host: GitHost, options: HarvestOptions): Promise<Harvest> {
   const { copy } = options;
-  const [removed] = await together([makeReadable(copy, host), makeDirectory(project, host, options)]);
+  const [removed, filters] = await together([
+    makeReadable(copy, host),
+    filterNames(project, host),
+    makeDirectory(project, host, options),
+  ]);
   const date = `${Math.floor(Date.now() / 1_000)} +0000`;
   const ran = await options.run(date);
   if (ran.code !== 0)
     throw new Error(`the harvest ended with ${ran.code}: ${lastLine(ran.stderr) || 'no reason given'}`);
-  const found = await take(project, host, options, { removed, date });
-  fs.rmSync(pristineIndex(copy), { force: true });
+  const found = await take(project, host, options, { removed, date, filters });
+  // Should the copy be harvested once more: of a sparse checkout nothing else knows which files were never there.
+  if (!project.sparse) fs.rmSync(pristineIndex(copy), { force: true });
   return found;
 }
 
@@ -81,7 +88,7 @@ async function take(
   project: Project,
   host: GitHost,
   options: HarvestPlace,
-  { removed, date }: { removed: string[]; date: string },
+  { removed, date, filters }: { removed: string[]; date: string; filters: ReadonlySet<string> },
 ): Promise<Harvest> {
   const at = { cwd: project.root };
   const file = (name: string) => path.join(options.outDir, name);
@@ -92,11 +99,19 @@ async function take(
   };
   const tree = read('tree').toString('utf8').trim();
   const commit = has('result.pack') ? commitId(project, tree, options.base, date) : null;
-  const embedded = splitNul(read('embedded')).map((name) => (name.endsWith('/') ? name : `${name}/`));
+  const filled = splitNul(read('submodules')).map((entry) => entry.slice(entry.indexOf('\t') + 1));
+  const foreign = [...splitNul(read('embedded')), ...filled.filter((name) => holdsSomething(options.copy, name))];
+  const embedded = foreign.map((name) => (name.endsWith('/') ? name : `${name}/`));
   const ignored = [...splitNul(read('ignored')), ...embedded, ...splitNul(read('unread')), ...removed];
   const harvested: Harvest = { commit, tree, files: 0, ignored: [...new Set(ignored)].sort(), embedded, commits: [] };
   if (commit !== null) {
     await importPack(project, host, file('result.pack'));
+    const form = { base: options.base, commit, copy: options.copy, index: file('form-index') };
+    const cleaned = await gitFormOf(project, host, filters, form);
+    if (cleaned !== null) Object.assign(harvested, await record(project, host, options.base, cleaned, date));
+  }
+  if (harvested.commit !== null) {
+    const { commit } = harvested;
     // git refuses a ref to what the pack did not bring.
     const [changed] = await together([
       git(host, ['diff-tree', '-r', '-z', '--name-only', '--no-renames', options.base, commit], at),
@@ -109,6 +124,30 @@ async function take(
     harvested.commits = await importCommits(project, host, file('commits.pack'), tips, options.id);
   }
   return harvested;
+}
+
+/** Whether there is anything in a directory of the copy, looking at the directory itself and never through its links. */
+function holdsSomething(copy: string, name: string): boolean {
+  let dir = copy;
+  for (const part of name.split('/')) {
+    dir = path.join(dir, part);
+    if (!fs.lstatSync(dir, { throwIfNoEntry: false })?.isDirectory()) return false;
+  }
+  return fs.readdirSync(dir).length > 0;
+}
+
+/** A result of a tree that is not the script's; none where it is the base's. */
+async function record(
+  project: Project,
+  host: GitHost,
+  base: string,
+  tree: string,
+  date: string,
+): Promise<Pick<Harvest, 'commit' | 'tree'>> {
+  const at = { cwd: project.root };
+  if (tree === (await gitLine(host, ['rev-parse', `${base}^{tree}`], at))) return { commit: null, tree };
+  const env = { ...RECORD_IDENTITY, GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date };
+  return { commit: await gitLine(host, ['commit-tree', tree, '-p', base, '-m', RESULT_MESSAGE], { ...at, env }), tree };
 }
 
 /** The id of the only commit that may become a result: this tree on this base, made by us at that time. */
@@ -156,9 +195,12 @@ const ONLY_CLASSED = [
 
 /** Adds a pack, with every object and every link between them checked. (`git fetch` of a bundle checks neither before git 2.46.) */
 async function importPack(project: Project, host: GitHost, pack: string): Promise<void> {
-  await git(host, ['index-pack', '--stdin', '--fix-thin', `--strict=${ONLY_CLASSED}`], {
+  // A partial clone need not have what the pack refers to: objects are checked, links are not.
+  const check = project.partial ? '--fsck-objects' : `--strict=${ONLY_CLASSED}`;
+  await git(host, ['index-pack', '--stdin', '--fix-thin', check], {
     cwd: project.root,
     inputFile: pack,
+    config: ['core.bigFileThreshold=16m'],
   });
 }
 
@@ -176,8 +218,10 @@ async function makeDirectory(project: Project, host: GitHost, options: HarvestPl
   });
   const index = path.join(gitDir, 'index');
   copyIndex(pristineIndex(options.copy), index);
-  if (!fs.existsSync(index))
-    await git(host, ['read-tree', options.base], { cwd: project.root, env: { GIT_INDEX_FILE: index } });
+  if (project.sparse) copyIndex(pristineIndex(options.copy), `${index}.first`);
+  if (fs.existsSync(index)) return;
+  if (project.sparse) throw new Error(`the index of the sparse copy, ${pristineIndex(options.copy)}, is gone`);
+  await git(host, ['read-tree', options.base], { cwd: project.root, env: { GIT_INDEX_FILE: index } });
 }
 
 /**
@@ -212,10 +256,15 @@ function harvestConfig(project: Project): string {
     'core.protectHFS=true',
     'core.protectNTFS=true',
     'gc.auto=0',
+    // A file of 300 MB is written piece by piece, and not compared with others: 3 s and not 10.
+    'core.bigFileThreshold=16m',
+    'pack.compression=1',
   ]
     .map((setting) => setting.split(/[.=]/) as [string, string, string])
     .map(([section, name, value]) => `[${section}]\n\t${name} = ${value}\n`);
   const { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email } = RECORD_IDENTITY;
+  // Without patterns beside it, a file of a sparse checkout that is there after all counts, and one that is not there is not missed.
+  if (project.sparse) core.push('[core]\n\tsparseCheckout = true\n');
   return `${formatConfig(project)}${core.join('')}[user]\n\tname = ${name}\n\temail = ${email}\n`;
 }
 

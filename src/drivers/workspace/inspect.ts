@@ -1,9 +1,12 @@
-/** What a project is, and whether PanCode can work on it. What cannot be handled yet is refused with the reason and the way out. */
+/** What a project is, and whether PanCode can work on it. What cannot be handled is refused with the reason and the way out. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { EXIT, PanError } from '../../protocol/error.ts';
+import { adoptOwn } from './adopt.ts';
 import { type GitHost, git, lastLine, splitNul, tryGit } from './git.ts';
 import { type Name, textOf } from './names.ts';
+import { isOwn, makeOwnDirectory, ownDirectory } from './own-directory.ts';
+import { realDirectory, refusePlaces, refuseShared } from './project-place.ts';
 import { unquoteFromGit } from './quote.ts';
 import { together } from './several.ts';
 
@@ -25,55 +28,56 @@ export interface Project {
   identity: { name: string; email: string } | null;
   /** The file of the user's own ignore patterns, `core.excludesFile`; it need not exist. */
   excludesFile: string;
+  /** The project is no git repository: `gitDir` is the directory of ours (own-directory.ts). */
+  own: boolean;
+  /** Only a part of the tree is in the working tree, chosen by `gitDir`/info/sparse-checkout; null: all of it is. `cone`: as configured. */
+  sparse: { cone: string | null } | null;
+  /** Objects may be missing, as nobody has needed them yet. */
+  partial: boolean;
 }
 
 /** Unknown options are echoed by `git rev-parse`, so that one call can answer with paths that hold newlines. */
 const SEPARATOR = '--pancode-next';
 const ASKED_CONFIG =
-  '^(user\\.(name|email)|core\\.(sparsecheckout|excludesfile)|extensions\\.partialclone|remote\\..*\\.promisor)$';
+  '^(user\\.(name|email)|core\\.(sparsecheckout(cone)?|excludesfile)|extensions\\.partialclone|remote\\..*\\.promisor)$';
 
 /**
  * Throws PanError (exit 2) for a place that is no project. `stateDir` is given at admission: the project must not overlap PanCode's own
- * state, git must be new enough, and shapes of a repository that are not handled yet are refused, with repositories inside it. Later
- * looks, at harvest or apply, do not: the work of a dispatch must not be lost because the user is in the middle of a merge by then.
- * Two git processes at once; at admission two more after them, at once too.
+ * state, git must be new enough, and an unfinished merge is refused. Later looks, at harvest or apply, do not: the work of a dispatch must
+ * not be lost because the user is in the middle of a merge by then. A directory without a repository gets one of ours at admission, where
+ * `host.state` says where. Two git processes at once; at admission two more after them, at once too.
  */
 export async function inspectProject(
   cwd: string,
   host: GitHost,
   admission: { stateDir?: string } = {},
 ): Promise<Project> {
+  const admitted = admission.stateDir !== undefined;
   const real = realDirectory(cwd);
   refusePlaces(real, host.home, admission.stateDir);
+  if (admitted) await adoptOwn(real, host);
   const [place, config] = await together([
-    locate(real, host),
+    locate(real, host, admitted),
     tryGit(host, ['config', '-z', '--get-regexp', ASKED_CONFIG], { cwd: real }),
   ]);
   refusePlaces(place.root, host.home, admission.stateDir);
+  if (admitted) await refuseShapes(place.root, host);
+  refuseReadOnly(place);
   const values = configValues(config.stdout);
-  if (admission.stateDir !== undefined) {
-    await refuseShapes(place.root, host);
-    refuseKinds(place.root, values);
-  }
-  try {
-    fs.accessSync(place.commonDir, fs.constants.W_OK);
-  } catch (cause) {
-    throw new PanError(
-      'git-read-only',
-      `${place.commonDir} is not writable, so the work could not be kept in git.`,
-      'Make the repository writable for you.',
-      EXIT.usage,
-      cause,
-    );
-  }
   const [name, email] = [values.get('user.name'), values.get('user.email')];
   return {
     ...place,
     cwd: real,
     identity: name && email ? { name, email } : null,
     excludesFile: await excludesFile(place.root, host, values.get('core.excludesfile')),
+    sparse: isTrue(values.get('core.sparsecheckout')) ? { cone: values.get('core.sparsecheckoutcone') ?? null } : null,
+    partial: [...values].some(
+      ([key, value]) => key === 'extensions.partialclone' || (key.endsWith('.promisor') && isTrue(value)),
+    ),
   };
 }
+
+const isTrue = (value: string | undefined) => value !== undefined && /^(true|yes|on|[1-9]\d*)$/i.test(value);
 
 /** An entry of an index: its tag as `git ls-files -v` prints it (S = skip-worktree, lower case = assume-unchanged). */
 export interface IndexEntry {
@@ -81,38 +85,43 @@ export interface IndexEntry {
   name: Name;
 }
 
-/**
- * What is in an index, and with `untracked` the files beside it that git does not ignore. `env` may name another index. Throws PanError
- * where that is not handled: unmerged files, submodules, repositories inside.
- */
+/** What is in an index, and beside it. Names as in names.ts. */
+export interface Listed {
+  /** Files and links. */
+  entries: IndexEntry[];
+  /** Files that git does not ignore. */
+  untracked: Name[];
+  /** Repositories inside this one that are no submodules of it. */
+  nested: Name[];
+  /** Submodules, with the commit the index has. */
+  submodules: { name: Name; commit: string }[];
+}
+
+/** `env` may name another index. Throws PanError for unmerged files. */
 export async function listFiles(
   root: string,
   host: GitHost,
   options: { untracked?: boolean; env?: Record<string, string> } = {},
-): Promise<{ entries: IndexEntry[]; untracked: Name[] }> {
+): Promise<Listed> {
   const others = options.untracked === false ? [] : ['-o', '--exclude-standard'];
   const out = await git(host, ['ls-files', '-v', '-s', ...others, '-z'], { cwd: root, env: options.env ?? {} });
-  const lines = splitNul(out, 'latin1');
-  const untracked = lines.filter((line) => line.startsWith('? ')).map((line) => line.slice(2));
-  const staged = lines.filter((line) => !line.startsWith('? '));
-  refuseEntries(
-    root,
-    staged.map((line) => line.slice(2)),
-  );
-  const nested = untracked.find((name) => name.endsWith('/'));
-  if (nested !== undefined)
-    throw refused(
-      'nested-repository',
-      `${path.join(root, textOf(nested))} is a repository inside this one, which is not handled yet.`,
-      'Ignore it (.gitignore), move it away, or run the dispatch inside it.',
-    );
-  const entries = staged.map((line) => ({ tag: line[0] as string, name: line.slice(line.indexOf('\t') + 1) }));
-  return { entries, untracked };
+  const listed: Listed = { entries: [], untracked: [], nested: [], submodules: [] };
+  for (const line of splitNul(out, 'latin1')) {
+    const tag = line[0] as string;
+    const tab = line.indexOf('\t');
+    const name = tag === '?' ? line.slice(2) : line.slice(tab + 1);
+    if (tag === '?' && name.endsWith('/')) listed.nested.push(name.slice(0, -1));
+    else if (tag === '?') listed.untracked.push(name);
+    else if (line[tab - 1] !== '0') throw unmerged(root, name);
+    else if (line.startsWith('160000 ', 2)) listed.submodules.push({ name, commit: line.slice(9, tab - 2) });
+    else listed.entries.push({ tag, name });
+  }
+  return listed;
 }
 
-type Place = Omit<Project, 'cwd' | 'identity' | 'excludesFile'>;
+type Place = Omit<Project, 'cwd' | 'identity' | 'excludesFile' | 'sparse' | 'partial'>;
 
-async function locate(real: string, host: GitHost): Promise<Place> {
+async function locate(real: string, host: GitHost, admitted: boolean): Promise<Place> {
   const next = ['--show-toplevel', '--absolute-git-dir', '--git-common-dir'].flatMap((question) => [
     SEPARATOR,
     question,
@@ -126,7 +135,13 @@ async function locate(real: string, host: GitHost): Promise<Place> {
   );
   const answers = asked.stdout.toString('utf8').replace(/\n$/, '').split(`\n${SEPARATOR}\n`);
   // Where HEAD is no commit git ends with an error, but the other questions are answered by then.
-  if (answers.length < 8) throw notARepository(real, asked.stderr);
+  if (answers.length < 8) {
+    if (!admitted || host.state === undefined || !hasNone(real, asked.stderr))
+      throw notARepository(real, host, asked.stderr);
+    refuseShared(real);
+    makeOwnDirectory(host.state, real);
+    return locate(real, host, false);
+  }
   const [inside, top, gitDir, commonDir, objectDir, shallow, format, head] = answers as [
     string,
     string,
@@ -137,9 +152,13 @@ async function locate(real: string, host: GitHost): Promise<Place> {
     string,
     string,
   ];
-  if (inside !== 'true') throw bare(real);
+  if (inside !== 'true') throw elsewhere(real, gitDir, top);
+  const root = fs.realpathSync(top);
+  const own = isOwn(host.state, real);
+  if (!own && !fs.existsSync(path.join(root, '.git'))) throw noWayBack(root, gitDir);
   return {
-    root: fs.realpathSync(top),
+    root,
+    own,
     gitDir: fs.realpathSync(gitDir),
     commonDir: fs.realpathSync(commonDir),
     objectDirs: objectDirectories(objectDir),
@@ -158,46 +177,6 @@ async function excludesFile(root: string, host: GitHost, named: string | undefin
   return path.resolve(root, asked.toString('utf8').replace(/\0$/, ''));
 }
 
-function realDirectory(cwd: string): string {
-  const stat = fs.statSync(cwd, { throwIfNoEntry: false });
-  if (!stat) throw refused('no-directory', `${cwd} does not exist.`, 'Give --cwd a directory of your project.');
-  if (!stat.isDirectory())
-    throw refused('no-directory', `${cwd} is not a directory.`, 'Give --cwd a directory of your project.');
-  try {
-    fs.accessSync(cwd, fs.constants.R_OK | fs.constants.X_OK);
-  } catch (cause) {
-    throw new PanError(
-      'unreadable',
-      `${cwd} cannot be read.`,
-      'Make it readable for you, or work elsewhere.',
-      EXIT.usage,
-      cause,
-    );
-  }
-  return fs.realpathSync(cwd);
-}
-
-/** The whole disk, a home, and anything that holds PanCode's own state are no projects: an agent would see far too much. */
-function refusePlaces(dir: string, home: string, stateDir: string | undefined): void {
-  const realHome = fs.existsSync(home) ? fs.realpathSync(home) : home;
-  const holds = (inner: string) => inner === dir || inner.startsWith(dir === '/' ? '/' : `${dir}/`);
-  if (dir === '/')
-    throw refused('bad-project', 'The root directory cannot be a project.', 'Change into your project first.');
-  if (holds(realHome))
-    throw refused(
-      'bad-project',
-      `${dir} is your home directory or holds it, so it cannot be a project.`,
-      'Change into your project first.',
-    );
-  const state = stateDir && fs.existsSync(stateDir) ? fs.realpathSync(stateDir) : stateDir;
-  if (state && (holds(state) || dir.startsWith(`${state}/`)))
-    throw refused(
-      'bad-project',
-      `${dir} holds PanCode's own state or lies in it, so it cannot be a project.`,
-      'Work elsewhere, or move PANCODE_HOME.',
-    );
-}
-
 /** The last value of each name wins, as in git. */
 function configValues(bytes: Buffer): Map<string, string> {
   return new Map(
@@ -210,42 +189,31 @@ function configValues(bytes: Buffer): Map<string, string> {
 }
 
 async function refuseShapes(root: string, host: GitHost): Promise<void> {
-  await together([refuseOldGit(host, root), listFiles(root, host)]);
+  // Only these are listed: of 50,000 files all would take a quarter of a second, and the snapshot lists them anyway.
+  const [conflicted] = await together([git(host, ['ls-files', '-u', '-z'], { cwd: root }), refuseOldGit(host, root)]);
+  const [first] = splitNul(conflicted, 'latin1');
+  if (first !== undefined) throw unmerged(root, first.slice(first.indexOf('\t') + 1));
 }
 
-function refuseKinds(root: string, config: Map<string, string>): void {
-  const isTrue = (value: string | undefined) => value !== undefined && /^(true|yes|on|[1-9]\d*)$/i.test(value);
-  if (isTrue(config.get('core.sparsecheckout')))
-    throw refused(
-      'sparse',
-      `${root} is a sparse checkout, which is not handled yet.`,
-      'Run `git sparse-checkout disable`, or use a full clone.',
-    );
-  if (
-    [...config].some(
-      ([name, value]) => name === 'extensions.partialclone' || (name.endsWith('.promisor') && isTrue(value)),
-    )
-  )
-    throw refused(
-      'partial',
-      `${root} is a partial clone: objects are missing.`,
-      'Complete it with `git fetch --refetch --no-filter`, then unset remote.<name>.promisor.',
-    );
+/** Refs and objects are written there. */
+function refuseReadOnly(place: Place): void {
+  const dirs = [place.commonDir, place.objectDirs[0], path.join(place.commonDir, 'refs')];
+  for (const dir of dirs)
+    try {
+      if (dir !== undefined && fs.existsSync(dir)) fs.accessSync(dir, fs.constants.W_OK);
+    } catch (cause) {
+      throw new PanError(
+        'git-read-only',
+        `${dir} is not writable, so the work could not be kept in git.`,
+        `Make it writable for you (\`chmod -R u+w ${quoted(place.commonDir)}\`, where it is yours), or work in a clone of it.`,
+        EXIT.usage,
+        cause,
+      );
+    }
 }
 
-/** `staged`: entries of an index as `git ls-files -s` prints them, in latin1. Throws PanError for submodules and unmerged files. */
-function refuseEntries(root: string, staged: string[]): void {
-  const name = (entry: string) => textOf(entry.slice(entry.indexOf('\t') + 1));
-  const link = staged.find((entry) => entry.startsWith('160000 '));
-  if (link)
-    throw refused(
-      'submodule',
-      `${root} has the submodule ${name(link)}, which is not handled yet.`,
-      'Run the dispatch inside the submodule, or in a repository without one.',
-    );
-  const unmerged = staged.find((entry) => /^\d+ [0-9a-f]+ [123]\t/.test(entry));
-  if (unmerged)
-    throw refused('unmerged', `${root} has unmerged files (${name(unmerged)}).`, 'Finish or abort the merge first.');
+function unmerged(root: string, name: Name): PanError {
+  return refused('unmerged', `${root} has unmerged files (${textOf(name)}).`, 'Finish or abort the merge first.');
 }
 
 /** Apply needs `git merge-tree --write-tree`, which came with git 2.38. */
@@ -277,27 +245,62 @@ function objectDirectories(first: string): string[] {
   return found;
 }
 
-function notARepository(dir: string, stderr: string): PanError {
+/** Whether `dir` is in no repository, not even in a damaged one. */
+function hasNone(dir: string, stderr: string): boolean {
+  return /not a git repository \(or any/i.test(stderr) && !fs.existsSync(path.join(dir, '.git'));
+}
+
+function notARepository(dir: string, host: GitHost, stderr: string): PanError {
   // git names the directory its exception has to name, which may be above this one.
   const foreign = /dubious ownership in repository at '(.*?)'\n/s.exec(stderr)?.[1];
   if (foreign !== undefined)
     return refused(
       'foreign',
       `The repository ${foreign} belongs to another user.`,
-      `If you trust it, run: git config --global --add safe.directory '${foreign.replaceAll("'", `'\\''`)}'`,
+      `If you trust it, run: git config --global --add safe.directory ${quoted(foreign)}`,
     );
-  if (/not a git repository/i.test(stderr))
-    return refused(
-      'no-repository',
-      `${dir} is not in a git repository, and work is kept in git.`,
-      'Run `git init` there first.',
-    );
+  if (hasNone(dir, stderr))
+    return host.state === undefined
+      ? refused('no-repository', `${dir} is not in a git repository.`, 'Run `git init` there first.')
+      : refused(
+          'no-repository',
+          `${dir} is not in a git repository, and nothing is kept of it in ${ownDirectory(host.state, dir)}.`,
+          'Dispatch a task there first.',
+        );
   if (/must be run in a work tree/.test(stderr)) return bare(dir);
+  if (/unknown repository (extension|version)|expected git repo version|invalid value for 'extensions/i.test(stderr))
+    return refused(
+      'new-repository',
+      `The repository of ${dir} needs a newer git (${lastLine(stderr)}).`,
+      'Put a newer git first in PATH.',
+    );
   return refused(
     'bad-repository',
     `git cannot read the repository of ${dir}: ${lastLine(stderr)}.`,
     'Repair it and run the command again.',
   );
+}
+
+function elsewhere(dir: string, gitDir: string, top: string): PanError {
+  return refused(
+    'bare',
+    `The work tree of ${gitDir} is ${top} (core.worktree), and ${dir} is not in it.`,
+    `Run the command with --cwd ${quoted(top)}.`,
+  );
+}
+
+/** By `core.worktree`, without a `.git` that leads back: git would find another repository there, or none. */
+function noWayBack(root: string, gitDir: string): PanError {
+  return refused(
+    'no-way-back',
+    `The work tree ${root} belongs to ${gitDir} by core.worktree alone, so git cannot find its repository from there.`,
+    `Run: printf 'gitdir: %s\\n' ${quoted(gitDir)} > ${quoted(path.join(root, '.git'))}`,
+  );
+}
+
+/** A word for a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function bare(dir: string): PanError {

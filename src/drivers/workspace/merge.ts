@@ -7,6 +7,7 @@ import { parentFault } from './prepare.ts';
 import { together } from './several.ts';
 import { indexCopy, isOverlooked, RECORD_IDENTITY, takeTracked, takeUntracked } from './snapshot.ts';
 import type { Blob, TreeChange } from './tree-changes.ts';
+import { NO_FETCH } from './written-form.ts';
 
 export type Merged = { tree: string; ours: string } | { conflicts: Name[] };
 
@@ -24,7 +25,10 @@ export async function mergeTrees(
     commitTree(project, host, trees.theirs, trees.base),
   ]);
   const flags = ['--write-tree', '-z', '--name-only', '--no-messages'];
-  const merged = await tryGit(host, ['merge-tree', ...flags, ours, theirs], { cwd: project.root });
+  const merged = await tryGit(host, ['merge-tree', ...flags, ours, theirs], {
+    cwd: project.root,
+    config: NO_FETCH,
+  });
   const [tree, ...conflicts] = splitNul(merged.stdout, 'latin1');
   if (merged.code === 0 && tree !== undefined) return { tree, ours };
   if (merged.code === 1 && conflicts.length > 0) return { conflicts: [...new Set(conflicts)] };

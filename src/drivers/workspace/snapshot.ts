@@ -1,23 +1,34 @@
 /** The commit a dispatch starts from: the user's tree with its uncommitted and untracked files, made through a copy of their index. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { isSecretPath } from '../../core/policy/secrets.ts';
 import { PanError } from '../../protocol/error.ts';
 import { type GitHost, git, gitLine, splitNul, tryGit } from './git.ts';
-import { type IndexEntry, listFiles, type Project } from './inspect.ts';
+import { dirtySubmodules, isCheckedOut, submodulesOf } from './inner.ts';
+import { type IndexEntry, type Listed, listFiles, type Project } from './inspect.ts';
+import { refuseMissing } from './missing.ts';
 import { type Name, nameList, onDisk, textOf } from './names.ts';
 import { baseRef } from './refs.ts';
 import { together } from './several.ts';
+import { forget, keepIndex, listWholeTree, refuseTooLarge } from './whole-tree.ts';
 
 export interface Snapshot {
   commit: string;
   head: string | null;
   dirty: boolean;
-  /** What is in the working tree but not in it: untracked secrets, untracked files over the size limits, edits git was told to overlook. */
+  /**
+   * What is in the working tree but not in it: untracked secrets, untracked files over the size limits, edits git was told to overlook;
+   * and with a "/" at the end nested repositories, and submodules with work that is in no commit.
+   */
   omitted: string[];
+  /** Submodules that are checked out, and nested repositories: what an agent may look at beside its copy. */
+  inner: string[];
 }
 
 /** Sizes in MB (10^6 bytes), for untracked files only. */
 interface SnapshotLimits {
+  /** Names of untracked files that are the user's alone, whatever git says of them: `workspace.copy`. */
+  without?: string[];
   maxFileMb: number;
   maxTotalMb: number;
 }
@@ -47,20 +58,24 @@ export async function takeSnapshot(project: Project, host: GitHost, options: Sna
   const at = { cwd: project.root };
   if (options.from !== null) {
     const commit = await revision(project, host, options.from);
+    await refuseMissing(project, host, commit, indexPlace(options.scratchDir));
     await hold(project, host, options.id, commit);
-    return { commit, head: project.head, dirty: false, omitted: [] };
+    return { commit, head: project.head, dirty: false, omitted: [], inner: await innerOf(project, host, commit) };
   }
   const index = indexCopy(project, options.scratchDir);
   try {
-    const [omitted, head] = await together([takeWorkingTree(project, host, index, options), headNow(project, host)]);
+    const take = project.own ? takeWholeTree : takeWorkingTree;
+    const [taken, head] = await together([take(project, host, index, options), headNow(project, host)]);
     const tree = await gitLine(host, ['write-tree'], { ...at, env: { GIT_INDEX_FILE: index } });
     const parents = head ? ['-p', head.commit] : [];
     const commit = await gitLine(host, ['commit-tree', tree, ...parents, '-m', `pancode: snapshot for ${options.id}`], {
       ...at,
       env: RECORD_IDENTITY,
     });
+    await refuseMissing(project, host, commit, `${index}-missing`);
     await hold(project, host, options.id, commit);
-    return { commit, head: head?.commit ?? null, dirty: tree !== head?.tree, omitted };
+    if (project.own) keepIndex(project, index);
+    return { commit, head: head?.commit ?? null, dirty: tree !== head?.tree, ...taken };
   } finally {
     fs.rmSync(index, { force: true });
   }
@@ -68,10 +83,14 @@ export async function takeSnapshot(project: Project, host: GitHost, options: Sna
 
 /** A copy of the user's index in `scratchDir`, which is made where it is missing. The caller removes the file. */
 export function indexCopy(project: Project, scratchDir: string): string {
-  fs.mkdirSync(scratchDir, { recursive: true, mode: 0o700 });
-  const index = path.join(scratchDir, `index-${process.hrtime.bigint()}`);
+  const index = indexPlace(scratchDir);
   copyIndex(path.join(project.gitDir, 'index'), index);
   return index;
+}
+
+function indexPlace(scratchDir: string): string {
+  fs.mkdirSync(scratchDir, { recursive: true, mode: 0o700 });
+  return path.join(scratchDir, `index-${process.hrtime.bigint()}`);
 }
 
 /**
@@ -79,22 +98,28 @@ export function indexCopy(project: Project, scratchDir: string): string {
  * again (10,000 files: some 30 ms). Throws PanError for what git cannot read.
  */
 export async function takeTracked(project: Project, host: GitHost, index: string): Promise<void> {
-  const updated = await tryGit(host, ['add', '-u', '--', ':(top)'], {
+  // A file the user has although it is outside of a sparse checkout counts too.
+  const updated = await tryGit(host, ['add', '-u', '--sparse', '--', ':(top)'], {
     cwd: project.root,
     env: { GIT_INDEX_FILE: index },
-    // Mixed line ends are the user's to have; git would refuse here what it has accepted in the tree.
-    config: ['core.safecrlf=false'],
+    // Mixed line ends are the user's to have; git would refuse here what it has accepted in the tree. Of a submodule its commit counts.
+    config: ['core.safecrlf=false', 'diff.ignoreSubmodules=dirty'],
   });
   if (updated.code !== 0) throw unreadable(project.root, updated.stderr);
 }
 
+/** So many new files are worth a pack: 50,000 small ones take 3 MB in one, 200 MB as files of their own. */
+const MANY = 1_000;
+
 /** Adds untracked files to `index`. One that vanished since it was listed is taken out, and one that stands where a directory was replaces it. */
 export async function takeUntracked(project: Project, host: GitHost, index: string, names: Name[]): Promise<void> {
   if (names.length === 0) return;
+  // What git takes for large goes into one pack.
+  const pack = names.length > MANY ? ['core.bigFileThreshold=1'] : [];
   const added = await tryGit(host, ['update-index', '--add', '--remove', '--replace', '-z', '--stdin'], {
     cwd: project.root,
     env: { GIT_INDEX_FILE: index },
-    config: ['core.safecrlf=false'],
+    config: ['core.safecrlf=false', ...pack],
     input: nameList(names),
   });
   if (added.code !== 0) throw unreadable(project.root, added.stderr);
@@ -103,24 +128,59 @@ export async function takeUntracked(project: Project, host: GitHost, index: stri
 /** Whether git was told to overlook what happens to the file. */
 export const isOverlooked = (entry: IndexEntry) => entry.tag !== entry.tag.toUpperCase() || entry.tag === 'S';
 
-/** Names the copy's owner is told about: what is in the working tree and was not taken. */
-async function takeWorkingTree(
-  project: Project,
-  host: GitHost,
-  index: string,
-  limits: SnapshotLimits,
-): Promise<string[]> {
+/** What the copy's owner is told about. */
+type Taken = Pick<Snapshot, 'omitted' | 'inner'>;
+
+async function takeWorkingTree(project: Project, host: GitHost, index: string, limits: SnapshotLimits): Promise<Taken> {
   // Listed from a copy of its own: the other one is being rewritten, and in the user's own a file may have become tracked meanwhile.
   const before = `${index}-before`;
   copyIndex(index, before);
-  const [{ entries, untracked }] = await together([
+  const [listed] = await together([
     listFiles(project.root, host, { env: { GIT_INDEX_FILE: before } }),
     takeTracked(project, host, index),
   ]).finally(() => fs.rmSync(before, { force: true }));
-  const { taken, omitted } = chooseUntracked(project.root, untracked, limits);
+  const { taken, omitted } = chooseUntracked(project.root, listed.untracked, limits);
   await takeUntracked(project, host, index, taken);
-  const overlooked = await overlookedEdits(project, host, index, entries.filter(isOverlooked));
-  return [...omitted, ...overlooked].map(textOf);
+  const overlooked = await overlookedEdits(project, host, index, listed.entries.filter(isOverlooked));
+  const inner = [...listed.nested, ...(await dirtySubmodules(project, host, listed))].map((name) => `${name}/`);
+  return { omitted: [...omitted, ...overlooked, ...inner].map(textOf), inner: innerNames(project, listed) };
+}
+
+/** Of a project without git. Here too, what was looked at before is not read again. */
+async function takeWholeTree(project: Project, host: GitHost, index: string, limits: SnapshotLimits): Promise<Taken> {
+  const { names, nested, kept } = await listWholeTree(project, host, index);
+  refuseTooLarge(project, names, limits);
+  const { taken, omitted } = chooseUntracked(project.root, names, limits);
+  const wanted = new Set(taken);
+  const known = new Set(kept);
+  await forget(
+    project,
+    host,
+    index,
+    kept.filter((name) => !wanted.has(name)),
+  );
+  await takeTracked(project, host, index);
+  await takeUntracked(
+    project,
+    host,
+    index,
+    taken.filter((name) => !known.has(name)),
+  );
+  return { omitted: [...omitted, ...nested.map((name) => `${name}/`)].map(textOf), inner: nested.map(textOf) };
+}
+
+function innerNames(project: Project, { nested, submodules }: Pick<Listed, 'nested' | 'submodules'>): string[] {
+  const there = submodules.map(({ name }) => name).filter((name) => isCheckedOut(project, name));
+  return [...nested, ...there].map(textOf);
+}
+
+/** Submodules of a commit, where the one that is checked out is the very commit. */
+async function innerOf(project: Project, host: GitHost, commit: string): Promise<string[]> {
+  const wanted = await submodulesOf(project, host, commit);
+  if (wanted.length === 0) return [];
+  const { submodules } = await listFiles(project.root, host, { untracked: false });
+  const now = new Map(submodules.map((one) => [one.name, one.commit]));
+  return innerNames(project, { nested: [], submodules: wanted.filter((one) => now.get(one.name) === one.commit) });
 }
 
 /** Edits in files git was told to overlook. They are left out, as they are from the user's own commits, but not in silence. */
@@ -168,18 +228,13 @@ function chooseUntracked(
     if (!stat) continue;
     const bytes = stat.isFile() ? stat.size : 0;
     const tooLarge = bytes > limits.maxFileMb * 1e6 || total + bytes > limits.maxTotalMb * 1e6;
-    if (tooLarge || isSecretName(path.basename(name))) omitted.push(name);
+    if (tooLarge || isSecretPath(name) || limits.without?.includes(textOf(name))) omitted.push(name);
     else {
       taken.push(name);
       total += bytes;
     }
   }
   return { taken, omitted };
-}
-
-/** `.env*`, `*.pem`, `id_*`. */
-export function isSecretName(name: string): boolean {
-  return /^(\.env.*|.*\.pem|id_.*)$/is.test(name);
 }
 
 async function headNow(project: Project, host: GitHost): Promise<{ commit: string; tree: string } | null> {
@@ -189,24 +244,16 @@ async function headNow(project: Project, host: GitHost): Promise<{ commit: strin
   return asked.code === 0 && /^[0-9a-f]+$/.test(commit) ? { commit, tree } : null;
 }
 
-/** A branch, a tag or a commit that holds no submodules. */
+/** A branch, a tag or a commit. */
 async function revision(project: Project, host: GitHost, given: string): Promise<string> {
   const at = { cwd: project.root };
   const asked = await tryGit(host, ['rev-parse', '-q', '--verify', '--end-of-options', `${given}^{commit}`], at);
   const commit = asked.stdout.toString('utf8').trim();
-  if (asked.code !== 0 || commit === '')
-    throw new PanError(
-      'unknown-revision',
-      `There is no commit "${given}" in ${project.root}.`,
-      'Give a branch, a tag or a commit.',
-    );
-  const entries = splitNul(await git(host, ['ls-tree', '-r', '-z', commit], at));
-  const link = entries.find((entry) => entry.startsWith('160000 '));
-  if (link === undefined) return commit;
+  if (asked.code === 0 && commit !== '') return commit;
   throw new PanError(
-    'submodule',
-    `"${given}" has the submodule ${link.slice(link.indexOf('\t') + 1)}, which is not handled yet.`,
-    'Start from a commit without one.',
+    'unknown-revision',
+    `There is no commit "${given}" in ${project.root}.`,
+    'Give a branch, a tag or a commit.',
   );
 }
 

@@ -55,7 +55,13 @@ export async function treeChangesWith(
 export function plain(project: Project): GitOptions {
   return {
     cwd: project.gitDir,
-    config: ['core.attributesFile=/dev/null', 'core.quotePath=true', 'diff.suppressBlankEmpty=false'],
+    config: [
+      'core.attributesFile=/dev/null',
+      'core.quotePath=true',
+      'diff.suppressBlankEmpty=false',
+      // A file of 300 MB on one line would be a patch of 600 MB.
+      'core.bigFileThreshold=16m',
+    ],
     env: {
       ...NO_USER_CONFIG,
       GIT_DIR: project.gitDir,

@@ -6,6 +6,9 @@ import type { Project } from './inspect.ts';
 import { type Name, nameList, onDisk } from './names.ts';
 import { conflict } from './prepare.ts';
 
+/** LFS content that is on this machine is written; what is not stays a pointer and is never fetched (git-lfs 3.3). */
+export const NO_FETCH = ['lfs.url=file:///dev/null', 'lfs.skipDownloadErrors=true'];
+
 /**
  * Writes `names` of `tree` below `dir` by their own names. Throws PanError `conflict` where a filter fails or a file is missing.
  * Attributes are those of `tree`. Filters run in the user's working tree, as they expect, but where the change sets attributes itself.
@@ -23,8 +26,11 @@ export async function writeForm(
   const elsewhere = ['--git-dir', project.gitDir, '--work-tree', what.dir];
   // With a prefix git reads attributes from the working tree; with a work tree that is empty, from the index, which is the tree.
   const [args, options]: [string[], GitOptions] = what.attributesChange
-    ? [[...elsewhere, 'checkout-index', '-f', '-z', '--stdin'], { cwd: what.dir, env, input }]
-    : [['checkout-index', '-f', `--prefix=${what.dir}/`, '-z', '--stdin'], { cwd: project.root, env, input }];
+    ? [[...elsewhere, 'checkout-index', '-f', '-z', '--stdin'], { cwd: what.dir, env, input, config: NO_FETCH }]
+    : [
+        ['checkout-index', '-f', `--prefix=${what.dir}/`, '-z', '--stdin'],
+        { cwd: project.root, env, input, config: NO_FETCH },
+      ];
   await must(tryGit(host, args, options));
   const missing = what.names.find((name) => !fs.lstatSync(onDisk(what.dir, name), { throwIfNoEntry: false }));
   if (missing !== undefined) throw conflict(`git could not write ${path.basename(missing)}.`);

@@ -80,6 +80,66 @@ export function chatStream(newline = '\n'): string {
   ].join('');
 }
 
+/** A whole Responses stream with reasoning, text and a call. */
+export function responsesStream(newline = '\n'): string {
+  const response = { id: 'resp_1', object: 'response', model: 'gpt-5.5-2026-04-23', error: null };
+  const item = { id: 'fc_1', type: 'function_call', call_id: 'call_1', name: 'bash', arguments: '' };
+  const usage = {
+    input_tokens: 1000,
+    input_tokens_details: { cached_tokens: 600, cache_write_tokens: 100 },
+    output_tokens: 40,
+    output_tokens_details: { reasoning_tokens: 25 },
+    total_tokens: 1040,
+  };
+  return [
+    `: keep-alive${newline}${newline}`,
+    ...[
+      { type: 'response.created', response: { ...response, status: 'in_progress', output: [], usage: null } },
+      { type: 'response.in_progress', response: { ...response, status: 'in_progress', output: [], usage: null } },
+      { type: 'response.output_item.added', output_index: 0, item: { id: 'rs_1', type: 'reasoning', summary: [] } },
+      { type: 'response.reasoning_summary_text.delta', item_id: 'rs_1', delta: 'Erst denken 🤔' },
+      { type: 'response.reasoning_summary_text.done', item_id: 'rs_1', text: 'Erst denken 🤔' },
+      { type: 'response.output_text.delta', item_id: 'msg_1', delta: 'Grüße', obfuscation: 'abcdef' },
+      { type: 'response.output_text.done', item_id: 'msg_1', text: 'Grüße' },
+      { type: 'response.output_item.added', output_index: 2, item },
+      { type: 'response.function_call_arguments.delta', item_id: 'fc_1', delta: '{"command":"ls »ü«"}' },
+      { type: 'response.output_item.done', item: { ...item, arguments: '{"command":"ls »ü«"}' } },
+      { type: 'response.completed', response: { ...response, status: 'completed', output: [], usage } },
+    ].map((data) => event(data, newline)),
+  ].join('');
+}
+
+const GEMINI_USAGE = {
+  promptTokenCount: 1000,
+  cachedContentTokenCount: 600,
+  candidatesTokenCount: 15,
+  thoughtsTokenCount: 25,
+  totalTokenCount: 1040,
+};
+/** The pieces of a Gemini stream with thoughts, text and a call; usage comes with each and grows. */
+export const geminiPieces = (): object[] => {
+  const piece = (
+    part: object,
+    more: object = {},
+    usage: object = { promptTokenCount: 1000, totalTokenCount: 1000 },
+  ) => ({
+    candidates: [{ content: { parts: [part], role: 'model' }, index: 0, ...more }],
+    usageMetadata: usage,
+    modelVersion: 'gemini-2.5-pro',
+    responseId: 'r',
+  });
+  return [
+    piece({ text: 'Erst denken 🤔', thought: true }),
+    piece({ text: 'Grüße' }, {}, { ...GEMINI_USAGE, candidatesTokenCount: 3, totalTokenCount: 1028 }),
+    piece({ functionCall: { name: 'bash', args: { command: 'ls »ü«' } }, thoughtSignature: 'AAAA' }),
+    piece({ text: '' }, { finishReason: 'STOP' }, GEMINI_USAGE),
+  ];
+};
+export const geminiStream = (newline = '\n'): string =>
+  `: keep-alive${newline}${newline}${geminiPieces()
+    .map((piece) => chunk(piece, newline))
+    .join('')}`;
+
 export function readIn(wire: Wire, pieces: Uint8Array[], announced: 'stream' | null = null): Reading {
   const meter = meterAnswer(wire, announced);
   for (const piece of pieces) meter.add(piece);

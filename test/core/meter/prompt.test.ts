@@ -45,3 +45,20 @@ test('the size of a prompt is that of its words: no images, no settings', () => 
   expect(promptBytes(JSON.stringify({ messages: [{ content: [image, link] }] }))).toBeLessThan(300);
   expect(promptBytes('no json')).toBe(7);
 });
+
+test('the same on the other wires', () => {
+  const input = [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Grüße' }] }];
+  const encrypted = { type: 'reasoning', summary: [], encrypted_content: 'A'.repeat(9_000) };
+  const picture = { type: 'input_image', image_url: `data:image/png;base64,${'A'.repeat(9_000)}` };
+  const responses = { instructions: 'Be brief.', input, tools: [{ type: 'function', name: 'ls' }] };
+  const size = (parts: unknown[]) => Buffer.byteLength(JSON.stringify(parts));
+  expect(promptBytes(JSON.stringify({ model: 'm', ...responses }))).toBe(size([responses.tools, 'Be brief.', input]));
+  expect(promptBytes(JSON.stringify({ input: [encrypted, { content: [picture] }] }))).toBeLessThan(300);
+  const contents = [
+    { role: 'user', parts: [{ text: 'Grüße' }, { inlineData: { mimeType: 'image/png', data: 'A'.repeat(9_000) } }] },
+  ];
+  const systemInstruction = { parts: [{ text: 'Be brief.' }] };
+  const bytes = promptBytes(JSON.stringify({ contents, systemInstruction, generationConfig: { x: 'y'.repeat(900) } }));
+  expect(bytes).toBeLessThan(300);
+  expect(bytes).toBeGreaterThan(size(['Be brief.', 'Grüße']));
+});

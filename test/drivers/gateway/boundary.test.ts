@@ -55,17 +55,50 @@ describe('who may ask, and what', () => {
     expect(gateway.started).toEqual([]);
   });
 
-  test('the token is taken from either header', async () => {
+  test.each([
+    ['x-api-key', '/v1beta/models/m:generateContent', { 'x-api-key': TOKEN }],
+    ['a bearer token', '/v1beta/models/m:generateContent', { authorization: `Bearer ${TOKEN}` }],
+    ['x-goog-api-key', '/v1beta/models/m:generateContent', { 'x-goog-api-key': TOKEN }],
+    ['?key=', `/v1beta/models/m:generateContent?key=${TOKEN}`, {}],
+  ])('the token is taken where clients put a key (%s), and goes no further', async (_, target, headers) => {
     const server = await pose(ok);
-    const gateway = await gatewayTo(server.url, 'openai-chat', socketDir('bearer'));
-    const headers = { 'x-api-key': '', authorization: `Bearer ${TOKEN}` };
-    expect((await ask(gateway, { path: '/v1/chat/completions', headers })).status).toBe(200);
+    const gateway = await gatewayTo(server.url, 'gemini', socketDir('places'));
+    expect((await ask(gateway, { path: target, headers: { 'x-api-key': '', ...headers } })).status).toBe(200);
+    expect(server.seen).toEqual(['POST /v1beta/models/m:generateContent']);
+    expect(server.headers[0]).toMatchObject({ 'x-goog-api-key': KEY });
+    expect(JSON.stringify([server.seen, server.headers])).not.toContain(TOKEN);
+    expect(JSON.stringify([gateway.started, gateway.finished])).not.toContain(TOKEN);
+  });
+
+  test('a wrong ?key= is no token, and the token nowhere else in an address', async () => {
+    const server = await pose(ok);
+    const gateway = await gatewayTo(server.url, 'gemini', socketDir('query'));
+    const none = { 'x-api-key': '' };
+    const wrong = await ask(gateway, { path: '/v1beta/models/m:generateContent?key=other', headers: none });
+    expect([wrong.status, JSON.parse(wrong.text).error]).toMatchObject([401, { code: 401, status: 'UNAUTHENTICATED' }]);
+    const lost = await ask(gateway, { method: 'GET', path: `/v1beta/models/${TOKEN}`, body: null });
+    expect([lost.status, JSON.parse(lost.text).error.status]).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(server.seen).toEqual([]);
+  });
+
+  test.each([
+    ['openai-chat', '/api/paas/v4', '/v1/chat/completions', '/api/paas/v4/chat/completions'],
+    ['openai-responses', '/v1/account/gateway/openai', '/v1/responses', '/v1/account/gateway/openai/responses'],
+    ['gemini', '', '/models/m:streamGenerateContent?alt=sse', '/v1beta/models/m:streamGenerateContent?alt=sse'],
+    ['gemini', '', '/v1/models/m:generateContent', '/v1/models/m:generateContent'],
+  ] as const)('%s below "%s": %s goes to %s', async (wire, base, target, expected) => {
+    const server = await pose(ok);
+    const gateway = await gatewayTo(server.url + base, wire, socketDir('base'));
+    await ask(gateway, { path: target });
+    expect(server.seen).toEqual([`POST ${expected}`]);
   });
 
   test('other paths, methods and absolute URIs are refused in the wire’s own form', async () => {
     const server = await pose(ok);
     const messages = await gatewayTo(server.url, 'anthropic-messages', socketDir('paths-a'));
     const chat = await gatewayTo(server.url, 'openai-chat', socketDir('paths-b'));
+    const responses = await gatewayTo(server.url, 'openai-responses', socketDir('paths-c'));
+    const gemini = await gatewayTo(server.url, 'gemini', socketDir('paths-d'));
     for (const [method, target] of [
       ['POST', '/v1/files'],
       ['PUT', '/v1/messages'],
@@ -78,9 +111,15 @@ describe('who may ask, and what', () => {
         type: 'error',
         error: { type: 'permission_error', message: expect.stringContaining('gateway') },
       });
-      const two = await ask(chat, { method, path: target, body: null });
-      expect(JSON.parse(two.text)).toMatchObject({
-        error: { type: 'permission_error', message: expect.stringContaining('gateway') },
+      for (const gateway of [chat, responses]) {
+        const two = await ask(gateway, { method, path: target, body: null });
+        expect(JSON.parse(two.text)).toMatchObject({
+          error: { type: 'permission_error', message: expect.stringContaining('gateway') },
+        });
+      }
+      const three = await ask(gemini, { method, path: target, body: null });
+      expect(JSON.parse(three.text)).toEqual({
+        error: { code: 403, status: 'PERMISSION_DENIED', message: expect.stringContaining('gateway') },
       });
     }
     expect(server.seen).toEqual([]);
@@ -149,13 +188,16 @@ describe('who may ask, and what', () => {
 describe('keys and headers', () => {
   test.each([
     ['anthropic-messages', '/v1/messages', { 'x-api-key': KEY }],
+    ['openai-responses', '/v1/responses', { authorization: `Bearer ${KEY}` }],
     ['openai-chat', '/v1/chat/completions', { authorization: `Bearer ${KEY}` }],
+    ['gemini', '/v1beta/models/m:generateContent', { 'x-goog-api-key': KEY }],
   ] as const)('%s: the key goes in its own header, the token nowhere', async (wire, target, expected) => {
     const server = await pose(ok);
     const gateway = await gatewayTo(`${server.url}/some/base`, wire, socketDir(`key-${wire}`));
     const headers = {
       'x-api-key': TOKEN,
       authorization: `Bearer ${TOKEN}`,
+      'x-goog-api-key': TOKEN,
       'anthropic-version': '2023-06-01',
       'anthropic-beta': 'a,b',
       'user-agent': 'cli/1',
@@ -188,7 +230,7 @@ describe('keys and headers', () => {
       'proxy-authorization',
       'if-none-match',
       'x-forwarded-for',
-      wire === 'openai-chat' ? 'x-api-key' : 'authorization',
+      ...['x-api-key', 'authorization', 'x-goog-api-key'].filter((name) => !(name in expected)),
     ])
       expect(sent).not.toHaveProperty(name);
     expect(JSON.stringify(sent)).not.toContain(TOKEN);

@@ -1,8 +1,16 @@
-/** What the gateway counts, on both wires, and what it passes on unchanged. */
+/** What the gateway counts, on every wire, and what it passes on unchanged. */
 import type http from 'node:http';
 import zlib from 'node:zlib';
 import { expect, test } from 'vitest';
-import { chatStream, chunk, event, messagesStream, said } from '../../core/meter/answers.ts';
+import {
+  chatStream,
+  chunk,
+  event,
+  geminiStream,
+  messagesStream,
+  responsesStream,
+  said,
+} from '../../core/meter/answers.ts';
 import { pose } from '../../fixtures/http-server.ts';
 import { tempDir } from '../../fixtures/temp.ts';
 import { ask, begin, gatewayTo, readAll } from './client.ts';
@@ -121,6 +129,67 @@ test('a client’s own refusal to be told usage, or its own fault, is left alone
   const body = '{"stream":true,"stream_options":{"include_usage":false}}';
   expect((await ask(gateway, { path: CHAT, body })).status).toBe(400);
   expect(bodies).toEqual([body]);
+});
+
+test.each([
+  [
+    'openai-responses',
+    '/v1/responses',
+    '{"model":"gpt-5.5","stream":true,"input":"x"}',
+    responsesStream(),
+    'gpt-5.5',
+    300,
+    100,
+  ],
+  [
+    'gemini',
+    '/v1beta/models/gemini-flash-latest:streamGenerateContent?alt=sse',
+    '{"contents":[]}',
+    geminiStream(),
+    'gemini-flash-latest',
+    400,
+    null,
+  ],
+] as const)(
+  'a stream on %s passes byte for byte, is sent on as it was asked, and is measured under the name that was asked for',
+  async (wire, target, asked, text, model, input, cacheWrite) => {
+    const bodies: string[] = [];
+    const server = await pose((request, response, body) => {
+      bodies.push(body);
+      stream(text)(request, response);
+    });
+    const gateway = await gatewayTo(server.url, wire, dir);
+    const answer = await ask(gateway, { path: target, body: asked });
+    expect([answer.text, bodies]).toEqual([text, [asked]]);
+    expect(gateway.finished).toMatchObject([
+      {
+        path: target.split('?')[0],
+        model,
+        input,
+        cacheRead: 600,
+        cacheWrite,
+        output: 40,
+        reasoning: 25,
+        grade: 'measured',
+      },
+    ]);
+  },
+);
+
+test('Google says in its error how long to wait', async () => {
+  const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '39.5s' }];
+  const error = { code: 429, message: 'Quota exceeded.', status: 'RESOURCE_EXHAUSTED', details };
+  for (const text of [JSON.stringify({ error }), JSON.stringify([{ error }])]) {
+    const server = await pose((_request, response) => void response.writeHead(429).end(text));
+    const gateway = await gatewayTo(server.url, 'gemini', dir);
+    expect((await ask(gateway, { path: '/v1beta/models/m:streamGenerateContent' })).text).toBe(text);
+    expect(gateway.finished[0]).toMatchObject({
+      status: 429,
+      retryAfterMs: 39_500,
+      error: 'Quota exceeded.',
+      model: 'm',
+    });
+  }
 });
 
 test('an answer in one document', async () => {

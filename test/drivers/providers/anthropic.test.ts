@@ -1,13 +1,12 @@
 import { expect, it } from 'vitest';
 import anthropic from '../../../src/drivers/providers/anthropic.ts';
 import { conformProvider } from '../../conformance/providers.ts';
-import { pose } from '../../fixtures/http-server.ts';
+import { cloudProvider } from './cloud.ts';
 
-conformProvider(anthropic, { asks: false });
+conformProvider(anthropic, { asks: true });
+cloudProvider(anthropic, { path: '/v1/models', keyHeader: 'x-api-key', keyed: (key) => key });
 
-it('lists its models without asking anybody', async () => {
-  const server = await pose(() => {});
-  const answer = await anthropic.probe(server.url, { apiKey: 'k', timeoutMs: 100 });
-  expect(answer!.models.map(({ tier }) => tier)).toContain('frontier');
-  expect(server.seen).toEqual([]);
+it('has a frontier model first', async () => {
+  const answer = await anthropic.probe('https://api.anthropic.com/v1', { apiKey: 'k', timeoutMs: 1 });
+  expect(answer!.models[0]!.tier).toBe('frontier');
 });

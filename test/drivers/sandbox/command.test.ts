@@ -215,13 +215,14 @@ it.each([
   expect(ran.err).not.toMatch(/\n\s+at /);
 });
 
-it('a directory outside of git can be read, and is not written to', async () => {
+it('a directory outside of git can be read, and a writer gets a copy of it', async () => {
   const plain = path.join(home, 'plain');
   await put(path.join(plain, 'a'), 'plain\n');
   expect(await run(['--mode', 'plan', '--project', plain, ...shell('cat a')], plain)).toMatchObject({
     code: 0,
     out: 'plain\n',
   });
-  const ran = await run([...build_, '--project', plain, ...shell('echo x > a')], plain);
-  expect(ran).toMatchObject({ code: 2, err: expect.stringMatching(/not in a git repository.*git init/) });
+  const ran = await run([...build_, '--project', plain, ...shell('echo x > a && cat a')], plain);
+  expect(ran).toMatchObject({ code: 0, out: 'x\n' });
+  expect(fs.readFileSync(path.join(plain, 'a'), 'utf8')).toBe('plain\n');
 });

@@ -173,3 +173,27 @@ it('refuses an install root that holds the home', async () => {
     exit: 2,
   });
 });
+
+it('a Python environment brings the interpreter it was made with, and nothing that only calls itself one', async () => {
+  const root = fs.mkdtempSync(path.join(dir, 'root-'));
+  const spec = specIn(root, []);
+  const version = path.join(root, 'home/.pyenv/versions/3.11.7');
+  for (const name of ['lib/python3.11/os.py', 'lib/libpython3.11.so', 'include/x', 'share/x', 'pip.conf'])
+    await put(path.join(version, name), 'x');
+  await put(path.join(version, 'bin/python3.11'), 'x', 0o755);
+  const environment = path.join(spec.project, '.venv');
+  await put(path.join(environment, 'pyvenv.cfg'), `home = ${version}/bin\n`);
+  fs.mkdirSync(path.join(environment, 'bin'));
+  fs.symlinkSync(path.join(version, 'bin/python3.11'), path.join(environment, 'bin/python'));
+  const expected = ['bin', 'include', 'lib/libpython3.11.so', 'lib/python3.11'].map((name) => path.join(version, name));
+  const share = { host: environment, path: environment };
+  expect(toolchainsOf({ ...spec, shares: [share], copy: root }).mounts.sort()).toEqual(expected);
+  expect(toolchainsOf({ ...spec, copy: null }).mounts.sort()).toEqual(expected);
+  // A repository may hold any text and any link.
+  await put(path.join(root, 'home/.ssh/id'), 'secret');
+  for (const target of ['.ssh/id', '.ssh']) {
+    fs.rmSync(path.join(environment, 'bin/python'));
+    fs.symlinkSync(path.join(root, 'home', target), path.join(environment, 'bin/python'));
+    expect(toolchainsOf({ ...spec, copy: null }).mounts).toEqual([]);
+  }
+});

@@ -70,12 +70,21 @@ describe('simulated.js', () => {
     expect(await third.listening()).toBe(url);
   });
 
+  it('poses as an engine', async () => {
+    const { child, ended, listening } = start('--demo', '--pose', 'lmstudio');
+    const url = await listening();
+    expect(json(await ask(`${url}/api/v0/models`)).data).toMatchObject([{ type: 'llm', state: 'loaded' }]);
+    child.stdin.end();
+    expect((await ended).code).toBe(0);
+  });
+
   it.each<[string, string[], RegExp]>([
     ['nothing', [], /Either --demo or --script/],
     ['both', ['--demo', '--script', 'x'], /Either --demo or --script/],
     ['an unknown flag', ['--dmeo'], /--dmeo/],
     ['a port that is none', ['--demo', '--port', '70000'], /"70000" is no port/],
     ['no port', ['--demo', '--port', ''], /"" is no port/],
+    ['an engine that is none', ['--demo', '--pose', 'olama'], /"olama" is no engine; there are ollama, /],
     ['a file that is not there', ['--script', path.join(dir, 'nowhere')], /nowhere cannot be read \(ENOENT\)/],
   ])('refuses %s with exit 2', async (_name, args, message) => {
     const { code, stdout, stderr } = await start(...args).ended;

@@ -114,4 +114,21 @@ describe('a script', () => {
       ],
     });
   });
+
+  it('of the documentation poses as it says', async () => {
+    const page = readFileSync(path.join(import.meta.dirname, '../../../docs/simulated-model.md'), 'utf8');
+    const example = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)]
+      .map((match) => match[1]!)
+      .find((text) => /^pose:/.test(text));
+    const { pose } = await readScript(await put(path.join(dir, 'pose.yaml'), example!));
+    expect(pose).toMatchObject({
+      engine: 'ollama',
+      old: true,
+      models: [{ context: 8192 }, { remote: true }, { embedding: true }],
+    });
+    expect(parseScript({ pose: 'llamacpp', conversations: [{ turns: [{}] }] }, 'x').pose).toEqual({
+      engine: 'llamacpp',
+      old: false,
+    });
+  });
 });

@@ -3,8 +3,9 @@ import http from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { startSimulated } from '../../../src/drivers/simulated/server.ts';
 import { PanError } from '../../../src/protocol/error.ts';
-import type { Wire } from '../../../src/protocol/words.ts';
-import { ask, body, events, json, pathOf, said, saying, simulated, WIRES } from './talk.ts';
+import { WIRES } from '../../../src/protocol/words.ts';
+import { errorWord, FORMS } from './forms.ts';
+import { ask, body, events, json, pathOf, said, saying, simulated } from './talk.ts';
 
 const MESSAGES = pathOf('anthropic-messages');
 const anthropic = { 'anthropic-version': '2023-06-01' };
@@ -17,7 +18,7 @@ describe('beside the models’ answers', () => {
     expect(model.sent.requests).toBe(0);
   });
 
-  it('lists its models in the form of either API', async () => {
+  it('lists its models in the form of every API', async () => {
     const model = await simulated({ models: ['a', 'b'], conversations: [{ turns: [{}] }] });
     const openai = json(await ask(`${model.url}/v1/models`));
     expect([openai.object, openai.data.map((one: { id: string; object: string }) => [one.id, one.object])]).toEqual([
@@ -29,6 +30,10 @@ describe('beside the models’ answers', () => {
     ]);
     const listed = json(await ask(`${model.url}/v1/models?limit=20`, { headers: anthropic }));
     expect(listed).toMatchObject({ data: [{ type: 'model', id: 'a' }, { id: 'b' }], has_more: false, last_id: 'b' });
+    expect(json(await ask(`${model.url}/v1beta/models`))).toMatchObject({
+      models: [{ name: 'models/a' }, { name: 'models/b' }],
+    });
+    expect(json(await ask(`${model.url}/v1/models/a`, { headers: { 'x-goog-api-key': 'k' } })).name).toBe('models/a');
     for (const [given, id] of [
       ['org%2Fm', 'org/m'],
       ['50%', '50%'],
@@ -41,12 +46,22 @@ describe('beside the models’ answers', () => {
     const request = { model: 'm', messages: [{ role: 'user', content: 'x'.repeat(400) }] };
     const { input_tokens } = json(await ask(`${model.url}/v1/messages/count_tokens?beta=true`, { body: request }));
     expect(input_tokens).toBe(Math.ceil(JSON.stringify(request).length / 4));
+    const prompt = FORMS.gemini.body([FORMS.gemini.user('x'.repeat(400))], true);
+    for (const asked of [prompt, { generateContentRequest: { model: 'models/m', ...prompt } }])
+      expect(json(await ask(`${model.url}/v1beta/models/m:countTokens`, { body: asked }))).toEqual({
+        totalTokens: Math.ceil(JSON.stringify(asked).length / 4),
+      });
+    const input = FORMS['openai-responses'].body([FORMS['openai-responses'].user('x')], true);
+    expect(json(await ask(`${model.url}/v1/responses/input_tokens`, { body: input }))).toEqual({
+      object: 'response.input_tokens',
+      input_tokens: Math.ceil(JSON.stringify(input).length / 4),
+    });
     expect(model.sent.requests).toBe(0);
   });
 
   it.each([
     ['GET', '/v1/messages'],
-    ['POST', '/v1/responses'],
+    ['POST', '/v1/embeddings'],
     ['GET', '/anything'],
   ])('does not know %s %s, in the words of either API', async (method, path) => {
     const model = await saying({ text: 'x' });
@@ -76,47 +91,42 @@ describe('beside the models’ answers', () => {
 });
 
 describe.each(WIRES)('a request that %s does not allow', (wire) => {
-  const messages = (list: object[]) => body(wire, 't', false, { messages: list });
-  const call =
-    wire === 'openai-chat'
-      ? {
-          role: 'assistant',
-          content: null,
-          tool_calls: [{ id: '1', type: 'function', function: { name: 'a', arguments: '{}' } }],
-        }
-      : { role: 'assistant', content: [{ type: 'tool_use', id: '1', name: 'a', input: {} }] };
-  const result =
-    wire === 'openai-chat'
-      ? { role: 'tool', tool_call_id: '1', content: 'r' }
-      : { role: 'user', content: [{ type: 'tool_result', tool_use_id: '1', content: [{ type: 'text', text: 'r' }] }] };
-  const task = { role: 'user', content: [{ type: 'text', text: 't' }] };
+  const form = FORMS[wire];
+  const messages = (list: object[]) => form.body(list, false);
+  const [task, call, result] = [form.user('t'), form.call('1', 'a'), form.result('1', 'a', 'r')];
   it.each<[string, unknown, RegExp]>([
     ['is no JSON', '{"model": ', /body/],
     ['is null', 'null', /body/],
-    ['has no model', body(wire, 't', true, { model: undefined }), /^model: /],
-    ['has no messages', messages([]), /^messages: /],
-    ['has a role that is none', messages([{ role: 'robot', content: 'x' }]), /^messages\.0\.role: /],
-    ['has content that is none', messages([{ role: 'user', content: 5 }]), /^messages\.0\.content: /],
+    ...(wire === 'gemini'
+      ? []
+      : ([['has no model', body(wire, 't', false, { model: undefined }), /^model: /]] satisfies [
+          string,
+          unknown,
+          RegExp,
+        ][])),
+    ['has no messages', messages([]), new RegExp(`^${form.messages}: `)],
+    ['has a role that is none', messages([{ ...task, role: 'robot' }]), new RegExp(`^${form.messages}`)],
+    ['has content that is none', messages([{ role: 'user', content: 5, parts: 5 }]), new RegExp(`^${form.messages}`)],
     ['has a result without a call', messages([task, result]), /unexpected tool result for the call "1"/],
     ['has a call without a result', messages([task, call, task]), /the tool calls 1 have no results/],
     [
       'fits no conversation',
-      body(wire, 'something else', true),
+      body(wire, 'something else', false),
       /no conversation of the script fits the task "something else"/,
     ],
   ])('because it %s gets 400 and the reason', async (_name, request, message) => {
     const model = await simulated({
       conversations: [{ when: '/^t$/', turns: [{ text: 'x' }, { text: '{lastResult}' }] }],
     });
-    const reply = await ask(model.url + pathOf(wire), { body: request as string });
+    const reply = await ask(model.url + pathOf(wire, false), { body: request as string });
     const document = json(reply);
-    expect([reply.status, document.error.type]).toEqual([400, 'invalid_request_error']);
+    expect([reply.status, errorWord(document)]).toEqual([400, form.errorWord(400)]);
     expect(document.error.message).toMatch(message);
     expect(model.requests[0]).toMatchObject({ wire, conversation: null, turn: null });
     expect(model.sent).toMatchObject({ requests: 1, output: 0 });
     // The same conversation, as it should be.
-    const good = json(await ask(model.url + pathOf(wire), { body: messages([task, call, result]) }));
-    expect(good.choices?.[0].message.content ?? good.content[0].text).toBe('r');
+    const good = json(await ask(model.url + pathOf(wire, false), { body: messages([task, call, result]) }));
+    expect(form.text(good)).toBe('r');
   });
 });
 
@@ -150,7 +160,9 @@ describe.each(WIRES)('failures on %s', (wire) => {
     for (let n = 0; n < 5; n += 1) replies.push(await once(model.url));
     expect(replies.map((reply) => reply.status)).toEqual([429, 429, 500, 529, 200]);
     expect(replies[0]!.headers['retry-after']).toBe('7');
-    expect(json(replies[0]!).error).toMatchObject({ type: 'rate_limit_error', message: 'scripted failure 429' });
+    expect(json(replies[0]!).error.message).toBe('scripted failure 429');
+    expect(errorWord(json(replies[0]!))).toBe(FORMS[wire].errorWord(429));
+    if (wire === 'gemini') expect(json(replies[0]!).error.details).toMatchObject([{ retryDelay: '7s' }]);
     expect([replies[2]!.bytes.toString(), replies[2]!.headers['content-type']]).toEqual(['<html>', 'text/html']);
     expect(json(replies[3]!).error.message).toBe('full');
     expect(said(replies[4]!).text).toBe('x');
@@ -204,32 +216,15 @@ it('fifty conversations at once do not disturb one another', async () => {
   });
   const agent = new http.Agent({ keepAlive: true, maxSockets: 10 });
   const talk = async (n: number) => {
-    const wire: Wire = n % 3 === 0 ? 'openai-chat' : 'anthropic-messages';
-    const options = { body: body(wire, `task ${n}`, n % 5 === 0), agent };
-    const reply = await ask(model.url + pathOf(wire), options);
-    const first =
-      n % 5 === 0 ? said(reply).text : (json(reply).choices?.[0].message.content ?? json(reply).content[0].text);
+    const wire = WIRES[n % WIRES.length]!;
+    const form = FORMS[wire];
+    const stream = n % 5 === 0;
+    const reply = await ask(model.url + pathOf(wire, stream), { body: body(wire, `task ${n}`, stream), agent });
+    const first = stream ? said(reply).text : form.text(json(reply));
     if (n % 2 === 1) return first;
-    const id =
-      n % 5 === 0
-        ? idOf(events(reply))
-        : (json(reply).choices?.[0].message.tool_calls[0].id ?? json(reply).content[1].id);
-    const history =
-      wire === 'openai-chat'
-        ? [
-            {
-              role: 'assistant',
-              content: first,
-              tool_calls: [{ id, type: 'function', function: { name: 'a', arguments: '{}' } }],
-            },
-            { role: 'tool', tool_call_id: id, content: `result ${n}` },
-          ]
-        : [
-            { role: 'assistant', content: [{ type: 'tool_use', id, name: 'a', input: {} }] },
-            { role: 'user', content: [{ type: 'tool_result', tool_use_id: id, content: `result ${n}` }] },
-          ];
-    const messages = [{ role: 'user', content: `task ${n}` }, ...history];
-    const second = await ask(model.url + pathOf(wire), { body: body(wire, '', true, { messages }), agent });
+    const id = stream && wire !== 'gemini' ? idOf(events(reply)) : form.callId(stream ? null : json(reply));
+    const messages = [form.user(`task ${n}`), form.call(id, 'a'), form.result(id, 'a', `result ${n}`)];
+    const second = await ask(model.url + pathOf(wire), { body: form.body(messages, true), agent });
     return `${first}, ${said(second).text}`;
   };
   const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => talk(n)));
@@ -240,10 +235,10 @@ it('fifty conversations at once do not disturb one another', async () => {
   expect(model.sent.requests).toBe(75);
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: events of either wire.
+// biome-ignore lint/suspicious/noExplicitAny: events of any wire.
 function idOf(list: any[]): string {
   for (const event of list) {
-    const id = event.content_block?.id ?? event.choices?.[0]?.delta.tool_calls?.[0]?.id;
+    const id = event.content_block?.id ?? event.choices?.[0]?.delta.tool_calls?.[0]?.id ?? event.item?.call_id;
     if (id) return id;
   }
   throw new Error('there is no call');

@@ -1,13 +1,13 @@
-/** Plain HTTP to a simulated model: bodies for both wires, and what came back as bytes, events and the way it ended. */
+/** Plain HTTP to a simulated model: bodies for every wire, and what came back as bytes, events and the way it ended. */
 import http from 'node:http';
 import { createParser } from 'eventsource-parser';
 import { afterEach } from 'vitest';
 import type { ScriptInput } from '../../../src/drivers/simulated/script.ts';
 import { type Simulated, startSimulated } from '../../../src/drivers/simulated/server.ts';
 import type { Wire } from '../../../src/protocol/words.ts';
+import { FORMS } from './forms.ts';
 
-export const WIRES: Wire[] = ['anthropic-messages', 'openai-chat'];
-export const pathOf = (wire: Wire) => (wire === 'openai-chat' ? '/v1/chat/completions' : '/v1/messages?beta=true');
+export const pathOf = (wire: Wire, stream = true) => FORMS[wire].path(stream);
 
 const open = new Set<Simulated>();
 afterEach(async () => {
@@ -25,12 +25,10 @@ export async function simulated(script: ScriptInput | object): Promise<Simulated
 export const saying = (...turns: object[]) => simulated({ conversations: [{ turns }] });
 
 /** A request with one user message; `change` overrides any field. */
-export function body(wire: Wire, task: string, stream: boolean, change: object = {}): object {
-  const messages = [{ role: 'user', content: task }];
-  return wire === 'openai-chat'
-    ? { model: 'm1', messages, stream, ...(stream ? { stream_options: { include_usage: true } } : {}), ...change }
-    : { model: 'm1', max_tokens: 100, messages, stream, ...change };
-}
+export const body = (wire: Wire, task: string, stream: boolean, change: object = {}): object => ({
+  ...FORMS[wire].body([FORMS[wire].user(task)], stream),
+  ...change,
+});
 
 export interface Reply {
   /** null: the connection ended before an answer. */
@@ -75,7 +73,7 @@ export function ask(
 export const json = (reply: Reply) => JSON.parse(reply.bytes.toString());
 
 /** The data of each event; a part that is no JSON stays text. */
-// biome-ignore lint/suspicious/noExplicitAny: answers of two wires, looked at by tests.
+// biome-ignore lint/suspicious/noExplicitAny: answers of all wires, looked at by tests.
 export function events(reply: Reply): any[] {
   const found: unknown[] = [];
   const parser = createParser({
@@ -102,10 +100,24 @@ export function said(reply: Reply): { thinking: string; text: string; calls: { n
     if (delta?.type === 'input_json_delta') whole.calls.at(-1)!.args += delta.partial_json;
     const chat = event.choices?.[0]?.delta;
     whole.text += chat?.content ?? '';
-    whole.thinking += chat?.reasoning_content ?? '';
+    whole.thinking += chat?.reasoning_content ?? chat?.reasoning ?? '';
     for (const call of chat?.tool_calls ?? []) {
       whole.calls[call.index] ??= { name: call.function.name, args: '' };
       whole.calls[call.index]!.args += call.function.arguments;
+    }
+    if (event.type === 'response.output_item.added' && event.item.type === 'function_call')
+      whole.calls.push({ name: event.item.name, args: '' });
+    if (event.type === 'response.output_text.delta') whole.text += delta;
+    if (event.type === 'response.reasoning_summary_text.delta') whole.thinking += delta;
+    if (event.type === 'response.function_call_arguments.delta') whole.calls.at(-1)!.args += delta;
+    for (const part of event.candidates?.[0]?.content.parts ?? []) {
+      whole[part.thought ? 'thinking' : 'text'] += part.text ?? '';
+      const args = part.functionCall?.args;
+      if (part.functionCall)
+        whole.calls.push({
+          name: part.functionCall.name,
+          args: typeof args === 'string' ? args : JSON.stringify(args),
+        });
     }
   }
   return whole;

@@ -1,19 +1,14 @@
-/** Both wires as the real SDKs and a plain client read them. */
-import { createAnthropic } from '@ai-sdk/anthropic';
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { generateText, type LanguageModel, streamText, tool } from 'ai';
+/** Every wire as the real SDKs and a plain client read it. */
+import { generateText, streamText, tool } from 'ai';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Wire } from '../../../src/protocol/words.ts';
-import { ask, body, events, json, pathOf, said, saying, WIRES } from './talk.ts';
+import { WIRES, type Wire } from '../../../src/protocol/words.ts';
+import { FORMS } from './forms.ts';
+import { sdkModel } from './sdk-model.ts';
+import { ask, body, events, json, pathOf, said, saying } from './talk.ts';
 
-function client(wire: Wire, url: string): LanguageModel {
-  const settings = { baseURL: `${url}/v1`, apiKey: 'the-key' };
-  return wire === 'openai-chat'
-    ? createOpenAICompatible({ ...settings, name: 'simulated', includeUsage: true }).chatModel('m1')
-    : createAnthropic(settings).languageModel('m1');
-}
+const client = (wire: Wire, url: string) => sdkModel(wire, { url, key: 'the-key', model: 'm1' });
 const tools = {
   write: tool({ inputSchema: z.object({ path: z.string(), content: z.string() }) }),
   bash: tool({ inputSchema: z.object({ command: z.string() }) }),
@@ -27,7 +22,7 @@ const TURN = {
 };
 
 describe.each(WIRES)('%s', (wire) => {
-  const sent = wire === 'openai-chat' ? { ...USAGE, input: 44, cacheWrite: 0 } : USAGE;
+  const sent = wire === 'anthropic-messages' ? USAGE : { ...USAGE, input: 44, cacheWrite: 0 };
 
   it.each(['streamText', 'generateText'] as const)('is understood by the SDK: %s', async (way) => {
     const model = await saying(TURN);
@@ -66,6 +61,8 @@ describe.each(WIRES)('%s', (wire) => {
       prompt: 'Do it',
       tools: { write: tool({ ...tools.write, ...call }), bash: tool({ ...tools.bash, ...call }) },
       stopWhen: ({ steps }) => steps.length === 5,
+      // Nothing is stored here; what a client refers to by its id is not found.
+      providerOptions: { openai: { store: false } },
       maxOutputTokens: 100,
       maxRetries: 0,
     });
@@ -76,28 +73,25 @@ describe.each(WIRES)('%s', (wire) => {
   });
 
   it.each([
-    ['stop', 'end_turn', 'stop'],
-    ['length', 'max_tokens', 'length'],
-    ['content-filter', 'refusal', 'content_filter'],
-    ['tool-calls', 'tool_use', 'tool_calls'],
-    ['pause_turn', 'pause_turn', 'pause_turn'],
-  ])('says why it stopped: %s', async (finish, messages, chat) => {
+    ['stop', 'end_turn', 'stop', null, 'STOP'],
+    ['length', 'max_tokens', 'length', 'max_output_tokens', 'MAX_TOKENS'],
+    ['content-filter', 'refusal', 'content_filter', 'content_filter', 'SAFETY'],
+    ['tool-calls', 'tool_use', 'tool_calls', null, 'STOP'],
+    ['pause_turn', 'pause_turn', 'pause_turn', 'pause_turn', 'pause_turn'],
+  ])('says why it stopped: %s', async (finish, messages, chat, responses, gemini) => {
     const model = await saying({ text: 'x', finish });
     const streamed = events(await ask(model.url + pathOf(wire), { body: body(wire, 't', true) }));
-    const whole = json(await ask(model.url + pathOf(wire), { body: body(wire, 't', false) }));
-    if (wire === 'openai-chat') {
-      expect(whole.choices[0].finish_reason).toBe(chat);
-      expect(streamed.map((event) => event.choices?.[0]?.finish_reason).filter(Boolean)).toEqual([chat]);
-    } else {
-      expect(whole.stop_reason).toBe(messages);
-      expect(streamed.find((event) => event.type === 'message_delta').delta.stop_reason).toBe(messages);
-    }
+    const whole = json(await ask(model.url + pathOf(wire, false), { body: body(wire, 't', false) }));
+    const expected = { 'anthropic-messages': messages, 'openai-responses': responses, 'openai-chat': chat, gemini };
+    expect(reasonOf(wire, whole)).toBe(expected[wire]);
+    const last = streamed.filter((event) => event !== '[DONE]' && reasonOf(wire, event) !== undefined);
+    expect(last.map((event) => reasonOf(wire, event))).toEqual([expected[wire]]);
   });
 
   it('does not say why it stopped where the script says so', async () => {
     const model = await saying({ text: 'x', finish: null });
     const reply = await ask(model.url + pathOf(wire), { body: body(wire, 't', true) });
-    expect(reply.bytes.toString()).not.toMatch(/"(finish|stop)_reason":"/);
+    expect(reply.bytes.toString()).not.toMatch(/"(finish_?|stop_)[rR]eason":"/);
     expect(said(reply).text).toBe('x');
   });
 
@@ -121,19 +115,17 @@ describe.each(WIRES)('%s', (wire) => {
           calls: [{ write: { path: 'p', content } }],
           usage: { input: 7 },
         });
-        const offered =
-          wire === 'openai-chat'
-            ? [{ type: 'function', function: { name: 'write', parameters: {} } }]
-            : [{ name: 'write', input_schema: {} }];
-        const request = (stream: boolean) => ({ body: body(wire, 't', stream, { tools: offered }) });
+        const request = (stream: boolean) => ({
+          body: body(wire, 't', stream, { tools: [FORMS[wire].tool('write')] }),
+        });
         const streamed = await ask(model.url + pathOf(wire), request(true));
         const { calls, ...rest } = said(streamed);
         expect(rest).toEqual({ thinking, text: words });
         expect(calls.map(({ args }) => JSON.parse(args))).toEqual([{ path: 'p', content }]);
-        const whole = json(await ask(model.url + pathOf(wire), request(false)));
-        const usage = events(streamed).findLast((event) => event.usage)?.usage;
-        expect(whole.usage).toEqual(usage);
-        expect(model.sent.output).toBe(2 * (usage.completion_tokens ?? usage.output_tokens));
+        const whole = json(await ask(model.url + pathOf(wire, false), request(false)));
+        const counted = FORMS[wire].output(events(streamed).findLast((event) => FORMS[wire].output(event)));
+        expect(FORMS[wire].output(whole)).toBe(counted);
+        expect(model.sent.output).toBe(2 * counted!);
         await model.close();
       }),
       { numRuns: 25 },
@@ -167,3 +159,36 @@ it('counts each model for itself', async () => {
   ]);
   expect(model.sent.output).toBe(4 * 44);
 });
+
+it('on Responses a tool that takes text is called with text', async () => {
+  const patch = '*** Begin Patch\n*** Add File: a\n+"x"\n*** End Patch';
+  const model = await saying({ calls: [{ call: { name: 'apply_patch', args: patch } }] }, { text: '{lastResult}' });
+  const url = model.url + pathOf('openai-responses');
+  const tools = [{ type: 'custom', name: 'apply_patch' }, { type: 'web_search' }];
+  const { output } = json(await ask(url, { body: body('openai-responses', 't', false, { tools }) }));
+  expect(output).toMatchObject([{ type: 'custom_tool_call', name: 'apply_patch', input: patch }]);
+  const streamed = events(await ask(url, { body: body('openai-responses', 't', true, { tools }) }));
+  const deltas = streamed.filter((event) => event.type === 'response.custom_tool_call_input.delta');
+  expect(deltas.map((event) => event.delta).join('')).toBe(patch);
+  expect(streamed.at(-1).response.output).toEqual(output);
+  const result = { type: 'custom_tool_call_output', call_id: output[0].call_id, output: 'Added a.' };
+  const input = [FORMS['openai-responses'].user('t'), ...output, result];
+  expect(said(await ask(url, { body: body('openai-responses', '', true, { input }) })).text).toBe('Added a.');
+});
+
+/** Why the model stopped, in the wire's own word; undefined where this part of a stream does not say. */
+// biome-ignore lint/suspicious/noExplicitAny: parts of four wires.
+function reasonOf(wire: Wire, part: any): string | null | undefined {
+  const of = {
+    'anthropic-messages': () => part.stop_reason ?? part.delta?.stop_reason,
+    'openai-responses': () => {
+      const response = part.response ?? part;
+      return ['completed', 'incomplete'].includes(response.status) && response.object === 'response'
+        ? (response.incomplete_details?.reason ?? null)
+        : undefined;
+    },
+    'openai-chat': () => part.choices?.[0]?.finish_reason ?? undefined,
+    gemini: () => part.candidates?.[0]?.finishReason,
+  };
+  return of[wire]();
+}

@@ -57,7 +57,7 @@ describe('the ledger', () => {
     for (const name of fs.readdirSync(dir)) if (name.startsWith('ledger.db')) fs.rmSync(path.join(dir, name));
     const again = openLedger(places);
     expect(again.get('A')?.amendments).toHaveLength(1);
-    expect(again.rebuild()).toBe(2);
+    expect(again.rebuild()).toEqual({ lines: 2, receipts: 1, amendments: 1, unreadable: 0 });
     again.addReceipt(testReceipt('BB'));
     expect(verifyChain(places.receipts)).toEqual({ lines: 3, faults: [] });
     again.close();
@@ -98,6 +98,49 @@ describe('the ledger', () => {
     ledger.addAmendment(undo('A'));
     expect(verifyChain(places.receipts)).toEqual({ lines: 2, faults: [] });
     ledger.close();
+  });
+
+  it('lives with lines that are anything, and says how many it left out', () => {
+    const ledger = openLedger(places);
+    ledger.addReceipt(testReceipt('A'));
+    ledger.close();
+    fs.appendFileSync(places.receipts, 'not json\n42\nnull\n{"schema":1}\n[]\n');
+    const again = openLedger(places);
+    again.addReceipt(testReceipt('BB'));
+    expect(again.list({ limit: 9 }).map((receipt) => receipt.id)).toEqual(['BB', 'A']);
+    expect(again.rebuild()).toEqual({ lines: 7, receipts: 2, amendments: 0, unreadable: 5 });
+    expect(verifyChain(places.receipts).faults.map((fault) => fault.line)).toEqual([2, 3, 4, 5, 6]);
+    again.close();
+  });
+
+  it('reads a file anew that was replaced or edited while nobody looked', () => {
+    const ledger = openLedger(places);
+    for (const id of ['A', 'BB', 'CCC']) ledger.addReceipt(testReceipt(id));
+    ledger.close();
+    const lines = fs.readFileSync(places.receipts, 'utf8').split('\n');
+    fs.writeFileSync(places.receipts, [lines[0], ' '.repeat((lines[1] ?? '').length + 20), lines[2], ''].join('\n'));
+    const again = openLedger(places);
+    expect(again.list({ limit: 9 }).map((receipt) => receipt.id)).toEqual(['CCC', 'A']);
+    again.close();
+  });
+
+  it('makes an index of an older version anew', () => {
+    const ledger = openLedger(places);
+    ledger.addReceipt(testReceipt('A', { cost: { usd: 1, grade: 'priced', billing: 'api', priceTable: null } }));
+    ledger.close();
+    const old = new DatabaseSync(places.ledger);
+    old.exec('DROP TABLE spending; ALTER TABLE receipts DROP COLUMN session; PRAGMA user_version = 0;');
+    old.close();
+    const again = openLedger(places);
+    expect(again.costs({ by: 'agent', since: null, zone: 'UTC' })).toEqual([
+      { key: 'builder', billing: 'api', usd: 1, known: 1, unknown: 0 },
+    ]);
+    again.close();
+  });
+
+  it('knows a last line without an end', () => {
+    fs.writeFileSync(places.receipts, '{"schema":1');
+    expect(verifyChain(places.receipts).faults).toEqual([{ line: 1, what: expect.stringContaining('no end') }]);
   });
 
   it('names the lines somebody changed', () => {

@@ -514,12 +514,13 @@ describe('the user’s own form of files', () => {
     repo.git('add', '-A');
     repo.git('commit', '-qm', 'forms');
     const done = await work(repo, 'A1', (copy) => {
-      expect([copy.read('a.txt'), copy.read('x.dat')]).toEqual(['one\r\ntwo\r\n', 'loud\n']);
+      expect([copy.read('a.txt'), copy.read('x.dat')]).toEqual(['one\r\ntwo\r\n', 'LOUD\n']);
       copy.write('a.txt', 'one\r\n2\r\n');
       copy.write('new.txt', 'new\r\n');
       copy.write('mixed.txt', 'one\r\n2\r\n');
-      copy.write('x.dat', 'more\n');
+      copy.write('x.dat', 'MORE\n');
     });
+    expect(repo.git('show', `${done.result}:x.dat`)).toBe('more');
     const before = filesIn(repo.root);
     expect((await apply(repo, done)).outcome).toBe('applied');
     expect(repo.read('a.txt')).toBe('one\r\n2\r\n');

@@ -1,0 +1,38 @@
+/** `pancode questions`: what waits for a person. */
+import type { Command } from 'commander';
+import { collapse } from '../../core/questions.ts';
+import type { OpenQuestion } from '../../protocol/question.ts';
+import { type CommandContext, examples } from '../command.ts';
+import { questionText } from '../question-text.ts';
+
+export function register(program: Command, context: CommandContext): void {
+  program
+    .command('questions')
+    .description('what waits for your answer')
+    .addHelpText('after', examples('pancode questions', 'pancode questions --forget'))
+    .option('--forget', 'take back every `approve --always` of this project')
+    .action(async ({ forget }: { forget?: boolean }) => {
+      if (forget) {
+        const client = await context.clientContext();
+        const done = await context.client.call<{ project: string; forgotten: number }>(
+          'POST',
+          '/v1/answers-forget',
+          client,
+        );
+        context
+          .output()
+          .document(done, () => `${done.forgotten} answers kept for good in ${done.project} are forgotten.`);
+        return;
+      }
+      const answer = await context.client.call<{ questions: OpenQuestion[] }>('GET', '/v1/questions');
+      context.output().document(answer, () => listText(answer.questions));
+    });
+}
+
+function listText(questions: OpenQuestion[]): string {
+  if (questions.length === 0)
+    return 'Nothing waits for you. A dispatch keeps its question open when it is started with --detach or --wait, or followed on a terminal.';
+  const groups = collapse(questions).map(([first, ...others]) => questionText(first as OpenQuestion, others));
+  const first = questions[0] as OpenQuestion;
+  return `${groups.join('\n\n')}\n\nSee a change with \`pancode diff ${first.dispatch}\`, then \`pancode approve ID\` or \`pancode deny ID\`.`;
+}

@@ -1,0 +1,38 @@
+/** `state/cordons.json`: what a person has taken out of the fleet. Only the daemon writes it, and only on a person's command. */
+import { readFileSync } from 'node:fs';
+import * as z from 'zod';
+import type { Cordon } from '../core/cordons.ts';
+import { EXIT, PanError } from '../protocol/error.ts';
+import { writeAtomic } from './atomic-file.ts';
+
+const CordonFile = z.lazy(() =>
+  z.object({ schema: z.literal(1), cordons: z.array(z.object({ id: z.string(), at: z.string() })) }),
+);
+
+/** [] where nothing is cordoned. Throws PanError where the file is damaged: a worker somebody took out must not come back by itself. */
+export function readCordons(file: string): Cordon[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw damaged(file, error);
+  }
+  try {
+    return CordonFile.parse(JSON.parse(text)).cordons;
+  } catch (error) {
+    throw damaged(file, error);
+  }
+}
+
+export const writeCordons = (file: string, cordons: readonly Cordon[]): Promise<void> =>
+  writeAtomic(file, `${JSON.stringify({ schema: 1, cordons }, null, 2)}\n`);
+
+const damaged = (file: string, cause: unknown) =>
+  new PanError(
+    'damaged-cordons',
+    `${file} cannot be read, so nobody knows which workers were cordoned.`,
+    'Mend or remove it, and cordon again what shall not be used.',
+    EXIT.failed,
+    cause,
+  );
