@@ -55,6 +55,7 @@ function asNobody() {
         'test/e2e/dispatch',
         'test/e2e/readonly',
         'test/e2e/crash',
+        'test/e2e/ask',
         'test/e2e/shapes',
         'test/e2e/homes',
         'test/e2e/custody',

@@ -20,7 +20,7 @@ export async function bare(context: CommandContext): Promise<number> {
     [
       bootText(boot, VERSION, process.uptime() * 1_000, terminalWidth()),
       '',
-      'In a git repository:  pancode dispatch builder "what to build"',
+      'In your project:      pancode dispatch builder "what to build"',
       '                      pancode dispatch reviewer "what to look at"',
       'Then:                 pancode ps · pancode receipts · pancode undo ID',
       'All commands:         pancode --help',

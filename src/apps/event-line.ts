@@ -62,6 +62,7 @@ function eventLine(event: JournalEvent): string | null {
     case 'question':
       return `? ${event.kind} ${visibleLine(event.subject, 100)}: ${visibleLine(event.detail, 200)} (${event.id})`;
     case 'answer':
+      if (event.text !== undefined) return `you: ${visibleLine(event.text, 160)}`;
       return `${event.decision === 'allow' ? 'yes' : event.decision === 'deny' ? 'no' : 'no answer'} (${event.by})${event.reason ? `: ${visibleLine(event.reason, 200)}` : ''}`;
     case 'steer':
       return `you: ${visibleLine(event.text, 160)}`;

@@ -3,6 +3,7 @@
  * the question open.
  */
 import type { Interface } from 'node:readline/promises';
+import { whyNotAlways } from '../core/questions.ts';
 import { visible, visibleLine } from '../core/visible.ts';
 import type { ClientContext } from '../protocol/api.ts';
 import { PanError } from '../protocol/error.ts';
@@ -22,26 +23,34 @@ export function canAsk(context: CommandContext): boolean {
 }
 
 export function inlineQuestions(context: CommandContext, client: ClientContext): InlineQuestions {
-  let current: { id: string; over: AbortController } | null = null;
+  /** Those that are open, by id. */
+  const open = new Map<string, AbortController>();
+  /** There is one terminal: one question after the other. */
+  let last: Promise<void> = Promise.resolve();
   const note = (text: string) => context.output().note(text);
   return {
     see(event) {
       if (event.type === 'question') {
         const over = new AbortController();
-        current = { id: event.id, over };
-        ask(context, client, event.id, over.signal).catch((error: unknown) => {
-          if (over.signal.aborted) return;
-          const why = error instanceof PanError ? `${error.message} ${error.do}` : String(error);
-          note(`${why} ${elsewhere(event.id)}`);
-        });
+        open.set(event.id, over);
+        last = last
+          .then(() => ask(context, client, event.id, over.signal))
+          .catch((error: unknown) => {
+            if (over.signal.aborted) return;
+            const why = error instanceof PanError ? `${error.message} ${error.do}` : String(error);
+            note(`${why} ${elsewhere(event)}`);
+          });
       }
-      if (event.type === 'answer' && event.id === current?.id) current.over.abort();
+      if (event.type === 'answer') open.get(event.id)?.abort();
     },
-    close: () => current?.over.abort(),
+    close() {
+      for (const over of open.values()) over.abort();
+    },
   };
 }
 
-const elsewhere = (id: string) => `Answer with \`pancode approve ${id}\` or \`pancode deny ${id}\` from any terminal.`;
+const elsewhere = ({ id, kind }: Pick<OpenQuestion, 'id' | 'kind'>) =>
+  `Answer with \`pancode ${kind === 'ask' ? `answer ${id} TEXT` : `approve ${id}`}\` or \`pancode deny ${id}\` from any terminal.`;
 
 async function ask(context: CommandContext, client: ClientContext, id: string, over: AbortSignal): Promise<void> {
   const { questions } = await context.client.call<{ questions: OpenQuestion[] }>('GET', '/v1/questions');
@@ -50,7 +59,7 @@ async function ask(context: CommandContext, client: ClientContext, id: string, o
   if (!question || over.aborted) return;
   const note = (text: string) => context.output().note(text);
   if (!canAsk(context)) {
-    note(`\n${questionText(question)}\n  ${elsewhere(id)}`);
+    note(`\n${questionText(question)}\n  ${elsewhere(question)}`);
     return;
   }
   const { createInterface } = await import('node:readline/promises');
@@ -76,11 +85,18 @@ async function ask(context: CommandContext, client: ClientContext, id: string, o
     });
   } catch (error) {
     if (over.aborted) note('\nThe question is answered.');
-    else if (left.signal.aborted) note(`\nThe question stays open. ${elsewhere(id)}`);
+    else if (left.signal.aborted) note(`\nThe question stays open. ${elsewhere(question)}`);
     else throw error;
   } finally {
     terminal.close();
   }
+}
+
+/** A line that ends in a backslash goes on. */
+async function words(read: Interface['question']): Promise<AnswerRequest> {
+  let text = await read('Your answer (Enter alone: the agent decides; \\ at the end: one more line) > ');
+  while (text.endsWith('\\')) text = `${text.slice(0, -1)}\n${await read('> ')}`;
+  return text.trim() === '' ? { decision: 'deny' } : { decision: 'allow', text };
 }
 
 async function choose(
@@ -89,8 +105,10 @@ async function choose(
   note: (text: string) => void,
   showDiff: () => Promise<void>,
 ): Promise<AnswerRequest> {
-  const always = question.files.every((file) => file.class === 'ordinary');
-  const keys = `[y] yes, once  ${always ? '[a] always here  ' : ''}[n] no  [f] choose files  [d] show the diff > `;
+  if (question.kind === 'ask') return words(read);
+  const change = question.kind === 'apply';
+  const always = whyNotAlways(question) === null;
+  const keys = `[y] yes, once  ${always ? '[a] always here  ' : ''}[n] no  ${change ? '[f] choose files  [d] show the diff ' : ''}> `;
   for (;;) {
     const key = (await read(keys)).trim().toLowerCase();
     if (key === 'y' || key === 'yes') return { decision: 'allow' };
@@ -99,8 +117,8 @@ async function choose(
       const reason = (await read('Why not? (Enter: no reason) > ')).trim();
       return reason === '' ? { decision: 'deny' } : { decision: 'deny', reason };
     }
-    if (key === 'd') await showDiff();
-    else if (key === 'f') {
+    if (key === 'd' && change) await showDiff();
+    else if (key === 'f' && change) {
       const files = await chooseFiles(question, read);
       if (files.length > 0) return { decision: 'allow', files };
       note('No file was chosen: say n if you want none of them.');

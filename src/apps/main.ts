@@ -23,6 +23,7 @@ const GROUPS: Record<string, Record<string, Load>> = {
     questions: () => import('./commands/questions.ts'),
     approve: () => import('./commands/approve.ts'),
     deny: () => import('./commands/deny.ts'),
+    answer: () => import('./commands/answer.ts'),
   },
   'What came of it:': {
     diff: () => import('./commands/diff.ts'),

@@ -6,6 +6,7 @@ import type { Tool } from '../core/contracts.ts';
 import { makeModel } from '../drivers/native-agent/model.ts';
 import { runAgent } from '../drivers/native-agent/run.ts';
 import { openStdio } from '../drivers/native-agent/stdio.ts';
+import askTool from '../drivers/tools/ask.ts';
 import bash from '../drivers/tools/bash.ts';
 import edit from '../drivers/tools/edit.ts';
 import find from '../drivers/tools/find.ts';
@@ -15,19 +16,24 @@ import read from '../drivers/tools/read.ts';
 import write from '../drivers/tools/write.ts';
 
 /** In the order the model sees them; it never changes, so that the prompt's beginning does not either. */
-const TOOLS: Tool[] = [read, ls, find, grep, write, edit, bash] as Tool[];
+const TOOLS: Tool[] = [read, ls, find, grep, write, edit, bash, askTool] as Tool[];
 
 async function main(): Promise<void> {
   const stdio = await openStdio(process.stdin, process.stdout);
   if (stdio) {
-    const { input, signal, emit, ask, inbox } = stdio;
+    const { input, signal, emit, ask, askPerson, inbox } = stdio;
     const model = makeModel(input.endpoint, input.model);
     const over = new AbortController();
     const end = await runAgent({
       input,
       model,
       tools: TOOLS.filter((tool) => input.actions.includes(tool.action)),
-      host: { cwd: process.cwd(), signal: AbortSignal.any([signal, over.signal]), ripgrep: process.argv[2] ?? 'rg' },
+      host: {
+        cwd: process.cwd(),
+        signal: AbortSignal.any([signal, over.signal]),
+        ripgrep: process.argv[2] ?? 'rg',
+        askPerson,
+      },
       emit,
       ask,
       inbox,

@@ -103,6 +103,7 @@ export async function admit(id: string, request: DispatchRequest, parts: AdmitPa
     ask: config.ask,
     apply: request.apply,
     answers: request.answers,
+    notify: config.notify,
     unsandboxed: request.unsandboxed,
   };
   const refusal = refusalOf(stance, agent, request, enforcement);
@@ -263,7 +264,6 @@ function jobPrice(worker: WorkerEntry, fleet: Fleet, config: Config) {
 /** What the configuration may say and this version does not do yet is refused: silence would be a lie. */
 function refuseUnbuilt(config: Config): void {
   const unbuilt: [boolean, string][] = [
-    [config.ask === 'action', 'ask: action'],
     [config.network.allow.length > 0, 'network.allow'],
     [config.network.loopback.length > 0, 'network.loopback'],
     [Object.values(config.rules).some((rules) => rules.length > 0), 'rules'],

@@ -39,7 +39,8 @@ export async function runCheck(
     fs.mkdirSync(places.check, { recursive: true, mode: 0o700 });
     await checkoutAt(project, git, commit, dir, { unsandboxed: job.unsandboxed });
     const copy = { copy: dir, list: at('.json'), inner: what.inner };
-    const place = { job, places, project, git, commit, ...copy };
+    const isUsers = job.from === null && commit === what.base;
+    const place = { job, places, project, git, commit, isUsers, ...copy };
     const { shares } = await equip(place, parts, parts.notice, limit);
     const log = path.join(places.dir, `check-${name}.log`);
     return runCommand(command, { job, places, project, dir, home: at('.home'), shares, log }, parts, limit);
@@ -68,7 +69,7 @@ export async function runCheck(
   return { outcome: { command, exitCode, ms, base }, fault };
 }
 
-/** Dispatches from one base that fail on it need to be told so once. Kept by what the command sees; null (no end) is not kept. */
+/** Dispatches from one base that fail on it need to be told so once. Kept by what the command sees; no end, and a program that may be installed by then, are not kept. */
 async function onceOnBase(
   job: Job,
   places: DispatchPlaces,
@@ -89,9 +90,10 @@ async function onceOnBase(
   });
   const seen = [project.root, tree, what.command, job.workspace.setup, job.env.path, ...shared, ...copied];
   const key = createHash('sha256').update(JSON.stringify(seen)).digest('hex');
+  let exitCode: number | null = null;
   const kept = await once<{ exitCode: number }>(path.join(places.checks, `${key}.json`), limit, async () => {
-    const exitCode = await run();
-    return exitCode === null ? null : { exitCode };
+    exitCode = await run();
+    return exitCode === null || exitCode === NOT_FOUND ? null : { exitCode };
   });
-  return kept?.exitCode ?? null;
+  return kept?.exitCode ?? exitCode;
 }

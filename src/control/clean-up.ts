@@ -1,7 +1,7 @@
 /** After the receipt: what a dispatch used goes, what its agent left beside its result is kept. */
 import fs from 'node:fs';
 import type { DispatchPlaces } from '../core/places.ts';
-import { removeTree } from '../drivers/workspace/remove.ts';
+import { removeTree, removeTreeBeside } from '../drivers/workspace/remove.ts';
 import { keepBeside } from '../drivers/workspace/trash.ts';
 import type { Receipt } from '../protocol/receipt.ts';
 
@@ -38,5 +38,5 @@ export async function emptyCopy(
   record: { at: string; project: string },
 ): Promise<void> {
   await keepBeside(places.copy, places.trash, beside, record);
-  removeTree(places.copy);
+  await removeTreeBeside(places.copy);
 }

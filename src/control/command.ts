@@ -8,6 +8,9 @@ import type { Project } from '../drivers/workspace/inspect.ts';
 import type { Job } from '../protocol/job.ts';
 import { type BoxParts, sandboxSpec, startBox } from './box.ts';
 
+/** More of a command's output is not kept, bytes: a test that never stops writing must not fill the disk. */
+const MOST_LOGGED = 4e6;
+
 export interface CommandPlace {
   job: Job;
   places: DispatchPlaces;
@@ -17,7 +20,7 @@ export interface CommandPlace {
   /** Private directory that appears as HOME; made where it is missing. */
   home: string;
   shares: Share[];
-  /** Gets what the command writes. */
+  /** Gets what the command writes, its beginning where that is too much. */
   log: string;
 }
 
@@ -48,8 +51,12 @@ export async function runCommand(
   child.stdin.end();
   const out = fs.createWriteStream(log, { mode: 0o600 });
   // A log that cannot be written (a full disk) does not decide anything.
-  out.once('error', () => child.stdout.resume());
-  child.stdout.pipe(out, { end: false });
+  out.on('error', () => {});
+  let left = MOST_LOGGED;
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (left > 0 && !out.destroyed) out.write(chunk.subarray(0, left));
+    left -= chunk.length;
+  });
   const kill = () => child.kill();
   limit.addEventListener('abort', kill, { once: true });
   if (limit.aborted) kill();

@@ -8,13 +8,7 @@ import { PanError } from '../protocol/error.ts';
 import type { Fleet } from '../protocol/fleet.ts';
 
 /** Throws PanError (exit 2) for an id that is neither in the fleet nor a kind of service that could come into it. Idempotent. */
-export async function cordon(
-  file: string,
-  id: string,
-  fleet: Fleet,
-  kinds: readonly string[],
-  at: string,
-): Promise<Cordon[]> {
+export function cordon(file: string, id: string, fleet: Fleet, kinds: readonly string[], at: string): Cordon[] {
   const cordons = readCordons(file);
   if (cordons.some((one) => one.id === id)) return cordons;
   const known = [...fleet.runtimes, ...fleet.endpoints, ...fleet.workers].map((one) => one.id);
@@ -25,12 +19,12 @@ export async function cordon(
       'Run `pancode fleet` for all of them.',
     );
   const all = [...cordons, { id, at }];
-  await writeCordons(file, all);
+  writeCordons(file, all);
   return all;
 }
 
 /** Throws PanError (exit 2) for what is not cordoned. */
-export async function uncordon(file: string, id: string): Promise<Cordon[]> {
+export function uncordon(file: string, id: string): Cordon[] {
   const cordons = readCordons(file);
   const rest = cordons.filter((one) => one.id !== id);
   if (rest.length === cordons.length)
@@ -46,6 +40,6 @@ export async function uncordon(file: string, id: string): Promise<Cordon[]> {
       }`,
       'Run `pancode fleet` to see what is.',
     );
-  await writeCordons(file, rest);
+  writeCordons(file, rest);
   return rest;
 }

@@ -3,7 +3,7 @@ import { isApplied } from '../core/applied.ts';
 import { dispatchPlaces } from '../core/places.ts';
 import type { Ledger } from '../drivers/store/ledger.ts';
 import { inspectProject } from '../drivers/workspace/inspect.ts';
-import { moveRefs } from '../drivers/workspace/salvage.ts';
+import { heldRefs, moveRefs } from '../drivers/workspace/salvage.ts';
 import { markDiscarded } from '../drivers/workspace/trash.ts';
 import type { ClientContext } from '../protocol/api.ts';
 import { EXIT, PanError } from '../protocol/error.ts';
@@ -28,9 +28,12 @@ export async function discard(id: string, client: ClientContext, parts: CustodyP
     const at = parts.now().toISOString();
     // The mark first: refs in the trash without it would have no age.
     await markDiscarded(dispatchPlaces(parts.state, id).trash, { at, project: receipt.project });
-    await moveRefs(project, host, id, 'trash').catch((error: unknown) => {
-      const gone = error instanceof PanError && error.code === 'no-commit';
-      throw gone && amendments.at(-1)?.type === 'discard' ? alreadyDiscarded(id) : error;
+    await moveRefs(project, host, id, 'trash').catch(async (error: unknown) => {
+      if (!(error instanceof PanError) || error.code !== 'no-commit') throw error;
+      if (amendments.at(-1)?.type === 'discard') throw alreadyDiscarded(id);
+      // A daemon that died before it wrote this down has moved them.
+      const held = await heldRefs(project, host);
+      if (!held.some((one) => one.id === id && one.discarded)) throw error;
     });
     const { patchSha256 } = receipt.changes;
     return parts.ledger.addAmendment({ id, at, type: 'discard', by: 'user', files: [], patchSha256, commit: null });

@@ -26,6 +26,7 @@ import { freeScratch } from './clean-up.ts';
 import type { Asking, Questions } from './questions.ts';
 import { repair } from './repair.ts';
 import { type SettleParts, settle } from './settle.ts';
+import type { ShimQuestions } from './shim-questions.ts';
 import { supervise } from './supervise.ts';
 
 /** A shim that does not end this long after it was told to stop is killed, ms. */
@@ -40,6 +41,7 @@ const PREPARED = 4;
 
 export interface DispatchParts extends Omit<SettleParts, 'ask' | 'wallMs'>, BoxParts {
   questions: Questions;
+  shimQuestions: ShimQuestions;
   state: string;
   shim: ShimProgram;
   /** Free memory of the host, MB. */
@@ -142,8 +144,10 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     const running = [...live.values()].filter((entry) => entry.running);
     const turn = nextTurn(
       waiting.map(({ job }) => ({ ...shareOf(job), ancestors: ancestorsOf(job), memoryMb: job.memoryMb })),
-      running.map(({ job, begunMs }) => ({
+      running.map(({ job, begunMs, fold }) => ({
         ...shareOf(job),
+        // It keeps its memory and no place: else one question nobody sees would stop everything.
+        ...(fold.openQuestions.length > 0 ? { party: null, slots: [] } : {}),
         reservedMb: performance.now() - begunMs < GROWN_MS ? job.memoryMb : 0,
       })),
       parts.availableMb(),
@@ -204,8 +208,13 @@ export function createDispatches(parts: DispatchParts): Dispatches {
           entry.requests.push(event.request);
           parts.onRequest(entry.job, event.request, Date.parse(event.at));
         }
+        parts.shimQuestions.see(entry.job, event, () => costSoFar(entry).usd);
+        if (event.type === 'question') pump();
         entry.changed.emit('journal');
       });
+      parts.shimQuestions.drop(entry.job.id);
+      // What a shim asked died with it.
+      if (end.kind === 'broken') entry.fold = { ...entry.fold, openQuestions: [], questionSince: null };
       if (end.kind === 'never-started') {
         entry.running = false;
         queue.push(entry.job.id);

@@ -5,7 +5,7 @@ import { tierOfModel } from '../core/tiers.ts';
 import type { Config } from '../protocol/config.ts';
 import type { EndpointEntry, ModelEntry } from '../protocol/fleet.ts';
 
-export type ProviderAnswer = Awaited<ReturnType<Provider['probe']>>;
+export type ProviderAnswer = Exclude<Awaited<ReturnType<Provider['probe']>>, 'silent'>;
 type Keys = Readonly<Record<string, string>>;
 
 export interface WantedEndpoint {
@@ -80,7 +80,7 @@ export async function identify(
 ): Promise<{ provider: Provider; answer: NonNullable<ProviderAnswer> } | null> {
   const answers = await Promise.all(providers.map((provider) => provider.probe(url, { apiKey: null, timeoutMs })));
   for (const [n, answer] of answers.entries())
-    if (answer && answer.state !== 'auth-required') return { provider: providers[n]!, answer };
+    if (answer && answer !== 'silent' && answer.state !== 'auth-required') return { provider: providers[n]!, answer };
   return null;
 }
 

@@ -51,11 +51,9 @@ export function createFleetViews(parts: ViewParts) {
     async cordon(client: ClientContext, id: string): Promise<{ cordoned: string[] }> {
       const fleet = await look(await contextOf(client));
       const kinds = PROVIDERS.map((provider) => provider.id);
-      return idsOf(await cordon(parts.cordonFile, id, fleet, kinds, parts.now().toISOString()));
+      return idsOf(cordon(parts.cordonFile, id, fleet, kinds, parts.now().toISOString()));
     },
-    async uncordon(id: string): Promise<{ cordoned: string[] }> {
-      return idsOf(await uncordon(parts.cordonFile, id));
-    },
+    uncordon: (id: string): { cordoned: string[] } => idsOf(uncordon(parts.cordonFile, id)),
   };
 }
 

@@ -77,8 +77,13 @@ export async function harvestWork(
   waiting: Promise<Harvester> | null = null,
 ): Promise<Harvest> {
   const { copy, given: list, trash } = work.places;
-  takeBack({ copy, list, keep: path.join(trash, 'given'), notice: work.notice ?? (() => {}) });
   const early = waiting === null ? null : await waiting.catch(() => null); // why, the next one tells
+  try {
+    takeBack({ copy, list, keep: path.join(trash, 'given'), notice: work.notice ?? (() => {}) });
+  } catch (error) {
+    await early?.end();
+    throw error;
+  }
   if (early !== null)
     try {
       return await harvestBy(early, work);

@@ -6,11 +6,11 @@ import { statePlaces } from '../core/places.ts';
 import { lackOfMemory } from '../core/queue.ts';
 import { loadConfig } from '../drivers/config.ts';
 import type { ShimProgram } from '../drivers/shim-process.ts';
-import { openLedger } from '../drivers/store/ledger.ts';
+import type { Ledger } from '../drivers/store/ledger.ts';
 import { inspectProject } from '../drivers/workspace/inspect.ts';
 import type { ClientContext, DispatchRequest, ImportRequest } from '../protocol/api.ts';
 import { EXIT, PanError } from '../protocol/error.ts';
-import type { Answered, AnswerRequest } from '../protocol/question.ts';
+import type { Answered, AnswerRequest, OpenQuestion } from '../protocol/question.ts';
 import type { Receipt } from '../protocol/receipt.ts';
 import { admit } from './admit.ts';
 import { createApplies } from './apply.ts';
@@ -22,8 +22,9 @@ import { createFleetViews } from './fleet-views.ts';
 import { PROVIDERS } from './providers.ts';
 import { type PruneReport, prune } from './prune.ts';
 import { createQuestions } from './questions.ts';
-import { costsOf, importReceipts, receiptFilter } from './receipts.ts';
+import { costsOf, importReceipts, receiptsOf } from './receipts.ts';
 import { recoverApplies } from './recover.ts';
+import { createShimQuestions } from './shim-questions.ts';
 import { steer } from './steer.ts';
 
 export interface PlaneParts {
@@ -34,6 +35,8 @@ export interface PlaneParts {
   version: string;
   shim: ShimProgram;
   runtimes: Runtime[];
+  /** Closed with the plane. */
+  ledger: Ledger;
   now(): Date;
   /** Free memory of the host, MB. */
   availableMb(): number;
@@ -46,8 +49,8 @@ const CLOSE_MS = 5_000;
 export type Plane = ReturnType<typeof createPlane>;
 
 export function createPlane(parts: PlaneParts) {
+  const { ledger } = parts;
   const places = statePlaces(parts.roots.state);
-  const ledger = openLedger(places);
   const fleet = createFleet({
     runtimes: parts.runtimes,
     providers: PROVIDERS,
@@ -64,6 +67,9 @@ export function createPlane(parts: PlaneParts) {
     return lane(key, work);
   };
   const questions = createQuestions({ ...parts, state: parts.roots.state });
+  const shimQuestions = createShimQuestions({ ...parts, state: parts.roots.state });
+  const openQuestions = (dispatch?: string): OpenQuestion[] =>
+    [...questions.list(dispatch), ...shimQuestions.list(dispatch)].sort((a, b) => (a.since < b.since ? -1 : 1));
   const dispatches: Dispatches = createDispatches({
     ...parts,
     state: parts.roots.state,
@@ -74,6 +80,7 @@ export function createPlane(parts: PlaneParts) {
       fleet.report({ id: worker.endpoint ?? worker.runtime, baseUrl: upstream.baseUrl }, request, at),
     oneAtATime,
     questions,
+    shimQuestions,
   });
 
   const settled = (id: string) => {
@@ -118,7 +125,7 @@ export function createPlane(parts: PlaneParts) {
     const [, of, n] = /^(.+)-(\d+)$/.exec(id) ?? [];
     if (of) return `${resolve(of)}-${n}`;
     const dispatch = resolve(id);
-    const [first, second] = questions.list(dispatch);
+    const [first, second] = openQuestions(dispatch);
     if (first && !second) return first.id;
     throw new PanError(
       first ? 'which-question' : 'no-question',
@@ -193,10 +200,29 @@ export function createPlane(parts: PlaneParts) {
     diff: applies.diff,
     apply: applies.apply,
     undo: applies.undo,
-    questions,
-    /** A person's answer to a question, by its id or by that of a dispatch with one open question; with what became of it. */
-    async answer(given: string, request: AnswerRequest): Promise<Answered & { outcome: Receipt['outcome'] }> {
-      const answered = questions.answer(questionOf(given), request);
+    /** What waits for a person, the oldest first. */
+    questions: () => openQuestions(),
+    /** A client that can answer follows this dispatch, until it calls what it gets. */
+    attach(dispatch: string): () => void {
+      const leave = [questions.attach(dispatch), shimQuestions.attach(dispatch)];
+      return () => {
+        for (const each of leave) each();
+      };
+    },
+    /**
+     * A person's answer to a question, by its id or by that of a dispatch with one open question; with what became of the dispatch, which is
+     * null where it goes on.
+     */
+    async answer(given: string, request: AnswerRequest): Promise<Answered & { outcome: Receipt['outcome'] | null }> {
+      const id = questionOf(given);
+      const asked = shimQuestions.find(id);
+      if (asked) {
+        const given = await shimQuestions.answer(asked, request);
+        const { project, kind, action, subject } = asked;
+        if (request.always) questions.keep({ project, kind, action, subject, at: given.at });
+        return { ...given, outcome: null };
+      }
+      const answered = questions.answer(id, request);
       const { outcome } = await dispatches.wait(answered.dispatch, new AbortController().signal);
       return { ...answered, outcome };
     },
@@ -227,7 +253,7 @@ export function createPlane(parts: PlaneParts) {
         oneAtATime,
       });
     },
-    receipts: (query: Record<string, string>): Receipt[] => ledger.list(receiptFilter(query)),
+    receipts: (query: Record<string, string>): Promise<Receipt[]> => receiptsOf(ledger, query),
     receiptNames: () => ({ agents: ledger.names('agent'), workers: ledger.names('worker') }),
     costs: (query: Record<string, string>) => costsOf(ledger, query),
     importReceipts: ({ file }: ImportRequest) => importReceipts(ledger, file, parts.now()),

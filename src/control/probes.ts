@@ -48,7 +48,9 @@ export function createProbes<T>(options: { now(): number; atOnce: number }): Pro
   return {
     ask(key, question, freshMs) {
       const last = answers.get(key);
-      const fresh = last !== undefined && options.now() - last.at < freshMs(last.value);
+      const age = last === undefined ? -1 : options.now() - last.at;
+      // An answer from the future: the clock was put back, and nobody knows how old it is.
+      const fresh = last !== undefined && age >= 0 && age < freshMs(last.value);
       if (!fresh && !running.has(key)) running.set(key, start(key, question));
       return last?.value;
     },

@@ -1,13 +1,14 @@
-/** What has been kept long enough (`keep`): refs, journals, trash. Receipts stay for ever. */
+/** What has been kept long enough (`keep`): refs, journals, trash, and set-ups nobody needed since. Receipts stay for ever. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { isDue, type Keep, settledOf } from '../core/keep.ts';
 import { type DispatchPlaces, dispatchPlaces, statePlaces } from '../core/places.ts';
+import { takeLock } from '../drivers/lock.ts';
 import type { Ledger } from '../drivers/store/ledger.ts';
 import { readJournal } from '../drivers/workspace/apply-journal.ts';
 import type { GitHost } from '../drivers/workspace/git.ts';
 import { inspectProject, type Project } from '../drivers/workspace/inspect.ts';
-import { removeTree } from '../drivers/workspace/remove.ts';
+import { removeTreeBeside } from '../drivers/workspace/remove.ts';
 import { deleteRefs, type Held, heldRefs, workOf } from '../drivers/workspace/salvage.ts';
 import { readTrash, weigh } from '../drivers/workspace/trash.ts';
 import { PanError } from '../protocol/error.ts';
@@ -25,8 +26,9 @@ export interface PruneParts {
 }
 
 export interface Pruned {
+  /** Of a dispatch; of a set-up its key. */
   id: string;
-  what: 'refs' | 'journal' | 'undo' | 'trash';
+  what: 'refs' | 'journal' | 'undo' | 'trash' | 'setup';
   /** null for refs: git frees their objects at its own next clean-up. */
   bytes: number | null;
 }
@@ -54,13 +56,14 @@ export async function prune(parts: PruneParts): Promise<PruneReport> {
   await pruneRefs(parts, report);
   await pruneRecords(parts, report);
   await pruneTrash(parts, report);
+  await pruneSetups(parts, report);
   report.freedBytes = report.removed.reduce((sum, one) => sum + (one.bytes ?? 0), 0);
   return report;
 }
 
 async function pruneRefs(parts: PruneParts, report: PruneReport): Promise<void> {
   const seen = new Set<string>();
-  for (const root of parts.ledger.projects()) {
+  for (const root of parts.ledger.names('project')) {
     if (!fs.existsSync(root)) continue; // its refs went with it
     const project = await inspected(root, parts, report);
     if (!project || seen.has(project.commonDir)) continue;
@@ -131,6 +134,30 @@ async function pruneTrash(parts: PruneParts, report: PruneReport): Promise<void>
   }
 }
 
+/** What a set-up made can be made again; it counts from when it was last needed. A running dispatch may have one mounted. */
+async function pruneSetups(parts: PruneParts, report: PruneReport): Promise<void> {
+  const { setups, dispatches } = statePlaces(parts.state);
+  if (list(dispatches).some((id) => parts.isLive(id))) return;
+  for (const [project, key] of list(setups).flatMap((name) =>
+    list(path.join(setups, name)).map((key) => [name, key]),
+  )) {
+    const dir = path.join(setups, project as string, key as string);
+    const layer = path.join(dir, 'layer.json');
+    const since = fs.statSync(fs.existsSync(layer) ? layer : dir).mtimeMs;
+    if (!isDue(since, parts.keep.trashDays, parts.now().getTime())) continue;
+    const lock = takeLock(`${layer}.lock`);
+    if (lock === null) continue; // being made
+    try {
+      // The list first: without it the rest counts for nothing. The lock stays, as others may wait for it.
+      const rest = list(dir).filter((name) => !name.startsWith('layer.json'));
+      const files = ['layer.json', ...rest].map((name) => path.join(dir, name)).filter((file) => fs.existsSync(file));
+      if (files.length > 0) await remove(key as string, 'setup', files, parts, report);
+    } finally {
+      lock.release();
+    }
+  }
+}
+
 async function remove(
   id: string,
   what: Pruned['what'],
@@ -140,7 +167,7 @@ async function remove(
 ): Promise<void> {
   let bytes = 0;
   for (const file of files) bytes += (await weigh(Buffer.from(file))).bytes;
-  if (!parts.dryRun) for (const file of files) removeTree(file);
+  if (!parts.dryRun) for (const file of files) await removeTreeBeside(file);
   report.removed.push({ id, what, bytes });
 }
 

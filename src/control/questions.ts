@@ -1,16 +1,19 @@
 /**
  * What waits for a person: put, kept in the dispatch's journal, answered once, given up at its deadline. The journal is the truth, so a
- * question outlives the daemon, and an answer is on the disk before anybody acts on it.
+ * question outlives the daemon, and an answer is on the disk before anybody acts on it. The shim holds those of its running agent, the
+ * daemon what comes after the shim's end.
  */
 import fs from 'node:fs';
 import { type DispatchPlaces, dispatchPlaces, statePlaces } from '../core/places.ts';
 import {
+  type Always,
   type Asked,
   askedIn,
   chosenFiles,
   coveredByAlways,
   dispatchOf,
   type Put,
+  sameAlways,
   whyNotAlways,
 } from '../core/questions.ts';
 import { visibleLine } from '../core/visible.ts';
@@ -47,7 +50,7 @@ interface Open {
   question: Asked['question'];
   /** Since the question was put, ms; no clock jump changes it within this process. */
   waitedMs(): number;
-  answer(answer: Pick<AnswerEvent, 'decision' | 'by' | 'reason' | 'files'>): Given;
+  answer(answer: Pick<AnswerEvent, 'decision' | 'by' | 'reason' | 'files' | 'text'>): Given;
   /** Ends where nobody who could answer has come back. */
   grace: NodeJS.Timeout | undefined;
 }
@@ -64,25 +67,42 @@ export interface Questions {
   answer(id: string, request: AnswerRequest): Answered;
   /** A client that can answer follows this dispatch, until it calls what it gets. */
   attach(dispatch: string): () => void;
+  /** Keeps a yes for good. */
+  keep(always: Always): void;
   /** Takes back the answers kept for good in a project; how many there were. */
   forget(project: string): number;
-  /** Gives up what is open of a dispatch, because a person cancels it; false where nothing is. */
-  withdraw(dispatch: string): boolean;
+  /** Gives up what is open of a dispatch; by `user` where a person cancels it. False where nothing is. */
+  withdraw(dispatch: string, by?: 'user' | 'nobody'): boolean;
 }
 
-export function createQuestions(parts: { state: string; now(): Date; log(line: string): void }): Questions {
+export interface QuestionParts {
+  state: string;
+  now(): Date;
+  log(line: string): void;
+  /** Writes into a journal that is open already, and throws where it cannot; absent: nobody else writes to it now. */
+  append?(event: NewEvent): JournalEvent;
+  /** Keeps a yes for good; absent: in the state directory. */
+  keep?(always: Always): void;
+}
+
+export function createQuestions(parts: QuestionParts): Questions {
   const open = new Map<string, Open>();
   const attached = new Map<string, Set<object>>();
   const alwaysFile = statePlaces(parts.state).always;
 
-  const write = (places: DispatchPlaces, event: NewEvent): JournalEvent => {
+  const append = (places: DispatchPlaces, event: NewEvent): JournalEvent => {
+    if (parts.append) return parts.append(event);
     const journal = openJournal(places.journal, parts.now);
     try {
       return journal.append(event);
     } finally {
       journal.close();
-      flush(places.journal);
     }
+  };
+  const write = (places: DispatchPlaces, event: NewEvent): JournalEvent => {
+    const written = append(places, event);
+    flush(places.journal);
+    return written;
   };
   const canAnswer = ({ job }: Asking) => job.answers === 'kept' || (attached.get(job.id)?.size ?? 0) > 0;
   const ofDispatch = (dispatch: string) => [...open.values()].filter((each) => each.asking.job.id === dispatch);
@@ -91,7 +111,8 @@ export function createQuestions(parts: { state: string; now(): Date; log(line: s
     new Promise((resolve, reject) => {
       const { job, places, put } = asking;
       const asked = askedIn(readJournal(places.journal).events);
-      const earlier = asked.findLast(({ question }) => question.kind === put.kind && question.bound === put.bound);
+      // Only what is bound to a change is put again by a later daemon.
+      const earlier = asked.findLast(({ question }) => put.bound !== null && question.bound === put.bound);
       if (earlier?.answer) return resolve(earlier.answer);
       const { files: _, patchSha256: __, ...what } = put;
       const limit = job.limits.questionMs;
@@ -106,10 +127,17 @@ export function createQuestions(parts: { state: string; now(): Date; log(line: s
       const since = performance.now();
       const waitedMs = () => Math.round(before + performance.now() - since);
       const end: Open['answer'] = (answer) => {
-        const event = write(places, { type: 'answer', id: question.id, ...answer, waitedMs: waitedMs() }) as Given;
+        // Where the disk is full, writing stops the run, which gives up what is open.
+        open.delete(question.id);
+        let event: Given;
+        try {
+          event = write(places, { type: 'answer', id: question.id, ...answer, waitedMs: waitedMs() }) as Given;
+        } catch (error) {
+          open.set(question.id, entry);
+          throw error;
+        }
         clearTimeout(timer);
         clearTimeout(entry.grace);
-        open.delete(question.id);
         asking.deliver(event);
         resolve(event);
         return event;
@@ -149,6 +177,13 @@ export function createQuestions(parts: { state: string; now(): Date; log(line: s
     }
   };
 
+  const keep =
+    parts.keep ??
+    ((always: Always) => {
+      const kept = readAlways(alwaysFile).filter((one) => !sameAlways(one, always));
+      writeAlways(alwaysFile, [...kept, always]);
+    });
+
   const waitForClient = (entry: Open) => {
     clearTimeout(entry.grace);
     entry.grace = setTimeout(() => {
@@ -163,6 +198,7 @@ export function createQuestions(parts: { state: string; now(): Date; log(line: s
 
   return {
     ask,
+    keep,
     list: (dispatch) =>
       (dispatch === undefined ? [...open.values()] : ofDispatch(dispatch)).map(({ asking, question, waitedMs }) => {
         const { job, put, usd } = asking;
@@ -184,16 +220,15 @@ export function createQuestions(parts: { state: string; now(): Date; log(line: s
           'Look at it again with `pancode questions`.',
           EXIT.failed,
         );
+      refuseWrongKind(id, put, request);
       const files = request.decision === 'allow' ? filesToAllow(id, put, request) : null;
       if (request.always) {
-        const { kind, subject } = entry.question;
-        const at = parts.now().toISOString();
-        const kept = readAlways(alwaysFile).filter(
-          (one) => one.project !== job.project.root || one.kind !== kind || one.subject !== subject,
-        );
-        writeAlways(alwaysFile, [...kept, { project: job.project.root, kind, subject, at }]);
+        const { kind, action, subject } = entry.question;
+        keep({ project: job.project.root, kind, action, subject, at: parts.now().toISOString() });
       }
-      const { at } = entry.answer({ decision: request.decision, by: 'user', reason: request.reason || null, files });
+      const { decision, text } = request;
+      const reason = request.reason || null;
+      const { at } = entry.answer({ decision, by: 'user', reason, files, ...(text === undefined ? {} : { text }) });
       const { kind, subject } = entry.question;
       return { id, dispatch: job.id, kind, subject, decision: request.decision, by: 'user', at };
     },
@@ -215,12 +250,28 @@ export function createQuestions(parts: { state: string; now(): Date; log(line: s
       if (left.length < kept.length) writeAlways(alwaysFile, left);
       return kept.length - left.length;
     },
-    withdraw(dispatch) {
+    withdraw(dispatch, by = 'user') {
       const entries = ofDispatch(dispatch);
-      for (const entry of entries) entry.answer({ decision: 'none', by: 'user', reason: null, files: null });
+      for (const entry of entries) entry.answer({ decision: 'none', by, reason: null, files: null });
       return entries.length > 0;
     },
   };
+}
+
+/** Words are for what asks for words, a yes for what it can be said to. */
+function refuseWrongKind(id: string, put: Put, request: AnswerRequest): void {
+  if (put.kind === 'ask' && request.decision === 'allow' && request.text === undefined)
+    throw new PanError(
+      'needs-words',
+      `Question ${id} asks for words, not for a yes.`,
+      `Answer with \`pancode answer ${id} TEXT\`, or leave it to the agent with \`pancode deny ${id}\`.`,
+    );
+  if (put.kind !== 'ask' && request.text !== undefined)
+    throw new PanError(
+      'needs-decision',
+      `Question ${id} waits for a yes or a no, not for words.`,
+      `Say yes with \`pancode approve ${id}\` or no with \`pancode deny ${id} --reason TEXT\`.`,
+    );
 }
 
 const within = (ms: number, limit: number) => Math.min(Math.max(ms, 0), limit);
@@ -275,7 +326,7 @@ function notOpen(state: string, id: string): PanError {
   return new PanError(
     'already-answered',
     `Question ${id} ${how[decision]}${who[by]} at ${at}.`,
-    `See \`pancode receipts show ${dispatch}\` for what became of it.`,
+    `See \`pancode logs ${dispatch}\` for what became of it.`,
     EXIT.failed,
   );
 }

@@ -6,26 +6,35 @@ import { type ImportedLine, readImport } from '../drivers/store/import.ts';
 import type { Ledger, ReceiptFilter } from '../drivers/store/ledger.ts';
 import { isReceipt } from '../drivers/store/receipts.ts';
 import { PanError } from '../protocol/error.ts';
+import type { Receipt } from '../protocol/receipt.ts';
 import { STATUSES } from '../protocol/words.ts';
 
 type Query = Record<string, string>;
 
-/** Records taken in at once: the daemon answers others between two portions. */
+/** Records taken in or read at once: the daemon answers others between two portions. */
 const PORTION = 50;
+/** Receipts of one list: 20 MB of answer. */
+const MOST = 10_000;
 
 /** Throws PanError (exit 2) on a value no receipt can have. */
-export function receiptFilter(query: Query): ReceiptFilter {
+function receiptFilter(query: Query): ReceiptFilter {
   const limit = Number(query.limit ?? 50);
-  if (!Number.isInteger(limit) || limit < 1)
+  if (!Number.isInteger(limit) || limit < 1 || limit > MOST)
     throw new PanError(
       'bad-flag',
-      `--limit cannot be "${query.limit}", which is not a number of receipts.`,
-      'Give --limit a whole number from 1.',
+      `--limit cannot be "${query.limit}".`,
+      `Give --limit a whole number from 1 to ${MOST}; all receipts are in receipts.jsonl of the state directory.`,
     );
   oneOf('--status', query.status, STATUSES);
   const since = sinceOf(query);
   const { agent, worker, status } = query;
   return { limit, agent, worker, status, since: since === null ? undefined : new Date(since).toISOString() };
+}
+
+export async function receiptsOf(ledger: Ledger, query: Query): Promise<Receipt[]> {
+  const found: Receipt[] = [];
+  for (const receipt of ledger.list(receiptFilter(query))) if (found.push(receipt) % PORTION === 0) await breath();
+  return found;
 }
 
 export function costsOf(ledger: Ledger, query: Query): Costs {

@@ -1,6 +1,6 @@
 /**
  * What a daemon that was killed in the middle of an apply or undo left behind: the working tree is made whole, one way or the other, before
- * anybody builds on it, and a person's apply that was done but not recorded is recorded.
+ * anybody builds on it, and a person's apply or undo that was done but not recorded is recorded.
  */
 import fs from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { isApplied } from '../core/applied.ts';
 import { type DispatchPlaces, dispatchPlaces, statePlaces } from '../core/places.ts';
 import type { Ledger } from '../drivers/store/ledger.ts';
 import { filesOf, recoverApply } from '../drivers/workspace/apply.ts';
-import { readJournal } from '../drivers/workspace/apply-journal.ts';
+import { isUndone, readJournal } from '../drivers/workspace/apply-journal.ts';
 import { Job, RunResult } from '../protocol/job.ts';
 import { cleanUp } from './clean-up.ts';
 
@@ -58,16 +58,18 @@ async function recoverOne(id: string, parts: RecoverParts): Promise<void> {
     const host = { ...env, state: parts.state };
     for (const dir of unfinished) parts.log(`${id}: ${await recoverApply(dir, host)} after the end of another daemon`);
   }
-  const journal = readJournal(places.apply);
-  if (journal.state !== 'applied' || isApplied(known.receipt, known.amendments)) return;
-  const { patchSha256 } = known.receipt.changes;
+  const [apply, undo] = [readJournal(places.apply), readJournal(places.undo)];
+  const recorded = isApplied(known.receipt, known.amendments);
+  const undone = isUndone(apply, undo);
+  const done = undone ? undo : apply.state === 'applied' ? apply : null;
+  if (done === null || done.plan === null || recorded !== undone) return;
   parts.ledger.addAmendment({
     id,
     at: parts.now().toISOString(),
-    type: 'apply',
+    type: undone ? 'undo' : 'apply',
     by: 'user',
-    files: filesOf(journal.plan),
-    patchSha256,
+    files: filesOf(done.plan),
+    patchSha256: known.receipt.changes.patchSha256,
     commit: null,
   });
 }

@@ -87,6 +87,7 @@ export function refusedReceipt(
     | 'ask'
     | 'apply'
     | 'answers'
+    | 'notify'
     | 'unsandboxed'
   >,
   reason: string,

@@ -28,7 +28,8 @@ export async function repair(
   if (copied) {
     try {
       const git = { home: job.env.home, path: job.env.path, state: places.state };
-      const project = await inspectProject(job.project.cwd, git);
+      // The directory the agent started in may be gone by now.
+      const project = await inspectProject(job.project.root, git);
       // A journal that lost its beginning does not name the snapshot; its ref does.
       const base = facts.snapshot?.commit ?? (await commitOf(project, git, baseRef(job.id)));
       const work = await harvestWork({ job, places, project, git, base }, parts);

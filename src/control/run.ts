@@ -9,7 +9,6 @@ import { costOf } from '../core/cost.ts';
 import { diskFault } from '../core/disk-fault.ts';
 import { outcomeOf } from '../core/outcome.ts';
 import type { DispatchPlaces } from '../core/places.ts';
-import { answerAction } from '../core/policy/actions.ts';
 import { emptyResult } from '../core/run-result.ts';
 import { usageOf } from '../core/usage.ts';
 import { startGateway } from '../drivers/gateway/server.ts';
@@ -23,15 +22,17 @@ import { inspectProject, type Project } from '../drivers/workspace/inspect.ts';
 import { removeTree } from '../drivers/workspace/remove.ts';
 import { takeSnapshot } from '../drivers/workspace/snapshot.ts';
 import { PanError } from '../protocol/error.ts';
-import type { AgentEnd, AgentEvent } from '../protocol/event.ts';
+import type { AgentEnd, AgentEvent, JournalEvent } from '../protocol/event.ts';
 import type { Job, RunResult, StartPipe } from '../protocol/job.ts';
 import type { VerifyOutcome } from '../protocol/receipt.ts';
 import type { MeteredRequest } from '../protocol/usage.ts';
+import { type AgentQuestions, createAgentQuestions } from './agent-questions.ts';
 import { type BoxParts, gatewayPort, sandboxSpec, startBox } from './box.ts';
 import { runCheck } from './check.ts';
 import { equip } from './equip.ts';
 import { type Harvester, harvestWork, startHarvester } from './harvest.ts';
 import { createSteering, type Steering } from './steering.ts';
+import { createTimeLimit, type TimeLimit } from './time-limit.ts';
 
 /** Time an agent gets to end politely after a stop, ms; then its namespace is killed. */
 const GRACE_MS = 2_000;
@@ -40,7 +41,9 @@ export interface RunParts extends BoxParts {
   /** The disk is full: gives back what was set aside for that. False where that was done before. */
   makeRoom(): boolean;
   runtime: Runtime;
-  emit(event: NewEvent): void;
+  /** null where the journal cannot be written any more. */
+  emit(event: NewEvent): JournalEvent | null;
+  log(line: string): void;
   token: string;
   now(): Date;
 }
@@ -55,6 +58,8 @@ export interface Run {
   stop(why: StopWhy): void;
   /** Tells the agent something; why it cannot be told, or null. */
   steer(text: string): Promise<string | null>;
+  /** What the agent has asked a person. */
+  questions: Pick<AgentQuestions, 'answer' | 'attach'>;
 }
 
 export function startRun(job: Job, places: DispatchPlaces, start: StartPipe, parts: RunParts): Run {
@@ -65,11 +70,14 @@ export function startRun(job: Job, places: DispatchPlaces, start: StartPipe, par
     stopped = why;
     parts.emit({ type: 'cancel', why });
     stopping.abort();
+    asking.close(why === 'user' ? 'user' : 'nobody');
   };
+  const time = createTimeLimit();
+  const asking = createAgentQuestions(job, places, { ...parts, time });
   const steering = createSteering(parts.emit);
-  const controls = { signal: stopping.signal, stop, why: () => stopped, steering, agentSince: null };
+  const controls = { signal: stopping.signal, stop, why: () => stopped, steering, asking, time, agentSince: null };
   const finished = walk(job, places, start, parts, controls);
-  return { finished, stop, steer: steering.tell };
+  return { finished, stop, steer: steering.tell, questions: asking };
 }
 
 interface Stopping {
@@ -79,6 +87,9 @@ interface Stopping {
   /** When the agent process was started, monotonic ms. */
   agentSince: number | null;
   steering: Steering;
+  asking: AgentQuestions;
+  /** Of the agent. */
+  time: TimeLimit;
 }
 
 async function walk(
@@ -131,7 +142,7 @@ async function walk(
       copied = true;
       result.harvested = job.profile !== 'W';
       const copy = { copy: places.copy, list: places.given, inner };
-      const place = { job, places, project, git, commit: base.commit, ...copy };
+      const place = { job, places, project, git, commit: base.commit, isUsers: job.from === null, ...copy };
       const equipment = await equip(place, parts, notice, stopping.signal);
       shares = equipment.shares;
       if (equipment.copied.length > 0) {
@@ -150,6 +161,7 @@ async function walk(
     end = startFailure(error);
   }
   stopping.steering.close();
+  stopping.asking.close('nobody');
   result.answer = end?.answer ?? null;
   result.claimed = end ? end.ok : null;
   result.clean = end !== null && stopping.why() === null;
@@ -184,7 +196,7 @@ async function walk(
         result: result.resultCommit,
         inner,
         command: job.verify,
-        limitMs: job.limits.timeoutMs - (performance.now() - startedMs),
+        limitMs: job.limits.timeoutMs - (performance.now() - startedMs - stopping.time.heldMs()),
       },
       { ...parts, notice },
       stopping.signal,
@@ -244,7 +256,7 @@ async function runAgent(
       if (overBudget()) stopping.stop('budget');
     },
   });
-  const timer = setTimeout(() => stopping.stop('timeout'), job.limits.timeoutMs);
+  stopping.time.start(job.limits.timeoutMs, () => stopping.stop('timeout'));
   const processes: AgentProcess[] = [];
   const spec = sandboxSpec(job, places, project, copied, parts);
   const host: RunHost = {
@@ -257,7 +269,8 @@ async function runAgent(
       parts.emit({ type: 'phase', phase: 'agent' });
       return child;
     },
-    ask: async (request) => answerAction(request, job.stance),
+    ask: stopping.asking.askAction,
+    askPerson: stopping.asking.askPerson,
     onSteer: stopping.steering.onSteer,
     endpoint: {
       baseUrl: `http://127.0.0.1:${gateway.port ?? gatewayPort}`,
@@ -276,7 +289,7 @@ async function runAgent(
     });
     return end && withCause(end, requests.at(-1));
   } finally {
-    clearTimeout(timer);
+    stopping.time.stop();
     for (const child of processes) child.kill();
     await Promise.all(processes.map((child) => child.exited));
     await gateway.close();

@@ -36,6 +36,13 @@ const CONFIGURED_MS = 2_000;
 const READY_FRESH_MS = 15_000;
 const ABSENT_FRESH_MS = 3_000;
 
+/** Rejects where it is silent: what it said last stays, and it is asked again. One that hangs for good fails a request, and is paused for it. */
+async function spoken(provider: Provider, url: string, apiKey: string | null): Promise<ProviderAnswer> {
+  const answer = await provider.probe(url, { apiKey, timeoutMs: CONFIGURED_MS });
+  if (answer === 'silent') throw new Error('no answer in time');
+  return answer;
+}
+
 export function createServices(parts: ServiceParts) {
   const discoveryMs = parts.discoveryMs ?? DISCOVERY_MS;
   const engineKinds = parts.providers.filter((provider) => provider.discoverUrls({}).length > 0);
@@ -53,7 +60,7 @@ export function createServices(parts: ServiceParts) {
     const id = [provider.id, wanted.url, sealed].join('\0');
     const answer = services.ask(
       id,
-      () => provider.probe(wanted.url, { apiKey: key, timeoutMs: CONFIGURED_MS }),
+      () => spoken(provider, wanted.url, key),
       (last) => (last?.state === 'ready' ? READY_FRESH_MS : ABSENT_FRESH_MS),
     );
     return again(endpointEntry(wanted, answer, context.keys), services.answeredAt(id));
@@ -62,8 +69,11 @@ export function createServices(parts: ServiceParts) {
   /** What was met there is asked alone: others would only leave complaints in its log. It may be busy, so it gets longer. */
   const look = async (url: string) => {
     const last = met.get(url);
+    const answer = last && (await spoken(last, url, null));
     const found =
-      (last && (await identify(url, [last], CONFIGURED_MS))) ?? (await identify(url, engineKinds, discoveryMs));
+      last && answer && answer.state !== 'auth-required'
+        ? { provider: last, answer }
+        : await identify(url, engineKinds, discoveryMs);
     if (found) met.set(url, found.provider);
     return found;
   };

@@ -1,6 +1,7 @@
 /**
  * `workspace.setup`: a command that prepares a checkout (`npm ci`, `uv sync`), run once for each state of the lock files. What it made is
- * kept below `$STATE/setup/<project>/<key>/`: `tree/` with the directories and files, `layer.json` with their names, `log`.
+ * kept below `$STATE/setup/<project>/<key>/`: `tree/` with the directories and files, `layer.json` with their names, `log`. What an agent's
+ * commit makes is for its own dispatch alone: another one would build on what an agent's scripts left there.
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -33,6 +34,8 @@ export interface SetUpPlace {
   git: GitHost;
   /** Whose lock files count, and whose files the command finds. */
   commit: string;
+  /** Whether the commit is the user's working tree, with nothing of an agent's in it. */
+  isUsers: boolean;
 }
 
 /**
@@ -49,13 +52,17 @@ export async function setUp(
   const { project, places } = place;
   const entries = splitNul(await git(place.git, ['ls-tree', '-r', '-z', place.commit], { cwd: project.root }));
   const tracked = entries.map((entry) => entry.slice(entry.indexOf('\t') + 1));
-  const dir = path.join(places.setups, hash(project.root), hash(keyOf(command, entries)));
+  const key = hash(keyOf(command, entries));
+  const kept = path.join(places.setups, hash(project.root), key);
+  const shared = place.isUsers || fs.existsSync(path.join(kept, 'layer.json'));
+  const dir = shared ? kept : path.join(places.check, 'setup', key);
+  const log = shared ? path.join(dir, 'log') : path.join(places.dir, 'setup.log');
   const file = path.join(dir, 'layer.json');
   const stopped = () =>
     failed(command, 'did not end within its time', 'Give it more with --timeout, or make it shorter.');
   const made = await once<Pick<Layer, 'directories' | 'files'>>(file, signal, async () => {
     notice(`Setting the project up with \`${command}\`: once for these lock files.`);
-    return makeLayer(command, place, parts, { dir, tracked, notice, signal });
+    return makeLayer(command, place, parts, { dir, log, tracked, notice, signal });
   }).catch((error: unknown) => {
     throw signal.aborted ? stopped() : error;
   });
@@ -68,10 +75,11 @@ async function makeLayer(
   command: string,
   place: SetUpPlace,
   parts: BoxParts,
-  work: { dir: string; tracked: string[]; notice(text: string): void; signal: AbortSignal },
+  work: { dir: string; log: string; tracked: string[]; notice(text: string): void; signal: AbortSignal },
 ): Promise<Pick<Layer, 'directories' | 'files'> | null> {
   const at = (name: string) => path.join(work.dir, name);
-  const [checkout, home, log, tree] = [at('work'), at('home'), at('log'), at('tree')];
+  const { log } = work;
+  const [checkout, home, tree] = [at('work'), at('home'), at('tree')];
   for (const left of [checkout, home, tree]) removeTree(left);
   try {
     await checkoutAt(place.project, place.git, place.commit, checkout);
@@ -104,7 +112,9 @@ function takeOutputs(
     for (const entry of fs.readdirSync(path.join(checkout, dir), { withFileTypes: true })) {
       const name = path.join(dir, entry.name);
       if (name === '.git' || known.has(name)) continue;
-      if (entry.isDirectory() && parents.has(name)) look(name);
+      if (entry.name.includes('\ufffd')) {
+        if (!parents.has(name)) notice(`The set-up made ${visible(name)}, whose name is no text, so it is left out.`);
+      } else if (entry.isDirectory() && parents.has(name)) look(name);
       else if (entry.isDirectory()) made.directories.push(name);
       else if (entry.isFile()) made.files.push(name);
       else notice(`The set-up made ${visible(name)}, which is no file and no directory, so it is left out.`);

@@ -3,12 +3,14 @@ import { stanceAtGate } from '../core/current-stance.ts';
 import { journalFacts } from '../core/journal-facts.ts';
 import type { DispatchPlaces } from '../core/places.ts';
 import { decideApply } from '../core/policy/apply.ts';
+import { unanswered } from '../core/policy/asked-action.ts';
 import { applyQuestion, askedIn, type Put } from '../core/questions.ts';
 import { assembleReceipt, type Settlement } from '../core/receipt.ts';
 import { loadConfig } from '../drivers/config.ts';
 import { readJournal } from '../drivers/store/journal.ts';
 import type { Ledger } from '../drivers/store/ledger.ts';
 import { applyChanges, recoverApply } from '../drivers/workspace/apply.ts';
+import { isUndone, readJournal as readApplyJournal } from '../drivers/workspace/apply-journal.ts';
 import { changesOf, type FoundChanges } from '../drivers/workspace/diff.ts';
 import { inspectProject, type Project } from '../drivers/workspace/inspect.ts';
 import { PanError } from '../protocol/error.ts';
@@ -61,12 +63,14 @@ type Settled = Omit<Settlement, 'ended' | 'wallMs'>;
 async function gate(job: Job, places: DispatchPlaces, result: RunResult, parts: SettleParts): Promise<Settled> {
   const plain = { status: result.status, reason: result.reason, appliedBy: null };
   const { base, resultCommit } = result;
-  if (!resultCommit || !base) return { ...plain, changes: { ...NO_CHANGES, ignored: result.ignored } };
+  if (!resultCommit || !base)
+    return { ...plain, ...heldUp(result, places), changes: { ...NO_CHANGES, ignored: result.ignored } };
   const git = { home: job.env.home, path: job.env.path, state: parts.roots.state };
   let project: Project;
   let found: FoundChanges;
   try {
-    project = await inspectProject(job.project.cwd, git);
+    // The directory the agent started in may be gone by now: another branch need not have it.
+    project = await inspectProject(job.project.root, git);
     found = await changesOf(project, git, base.commit, resultCommit);
   } catch (error) {
     return lost(job, result, error);
@@ -79,6 +83,9 @@ async function gate(job: Job, places: DispatchPlaces, result: RunResult, parts: 
     ignored: result.ignored,
   };
   if (result.status !== 'succeeded') return { ...plain, changes };
+  // Settled before, by receipts that are gone: what a person took back stays away.
+  if (wasUndone(places))
+    return { ...plain, reason: `${result.reason} The change was applied and taken back before.`, changes };
   const { stance, notify, fault } = await stanceNow(job, parts.roots.config);
   const decision = decideApply(stance, found, job.apply);
   if (decision.decision === 'never') return { ...plain, reason: `${result.reason} ${decision.reason}`, changes };
@@ -114,6 +121,18 @@ async function gate(job: Job, places: DispatchPlaces, result: RunResult, parts: 
   }
 }
 
+/** A writer whose every action waited in vain has not found that nothing was to be done. */
+function heldUp({ status }: RunResult, places: DispatchPlaces): Partial<Pick<Settled, 'status' | 'reason'>> {
+  if (status !== 'no-change') return {};
+  const count = unanswered(journalFacts(readJournal(places.journal).events).questions);
+  if (count === 0) return {};
+  const actions = count === 1 ? 'an action that nobody answered' : `${count} actions that nobody answered`;
+  return {
+    status: 'needs-approval',
+    reason: `It changed nothing, because it asked for ${actions}. Dispatch it again on a terminal, or with --wait or --detach and answer with \`pancode approve\`.`,
+  };
+}
+
 /** What the user wants now. A configuration that cannot be read may say anything, so everything asks; `fault` says that. */
 async function stanceNow(
   job: Job,
@@ -131,6 +150,16 @@ async function stanceNow(
 
 const wasAsked = (places: DispatchPlaces, put: Put): boolean =>
   askedIn(readJournal(places.journal).events).some(({ question }) => question.bound === put.bound);
+
+/** One that cannot be read is told where it is worked with. */
+function wasUndone(places: DispatchPlaces): boolean {
+  try {
+    return isUndone(readApplyJournal(places.apply), readApplyJournal(places.undo));
+  } catch (error) {
+    if (error instanceof PanError) return false;
+    throw error;
+  }
+}
 
 /** Why a change that asked is not applied. */
 function unapplied(job: Job, answer: AnswerEvent, why: string): Pick<Settled, 'status' | 'reason'> {

@@ -25,6 +25,7 @@ export interface ActionRequest {
   action: ActionClass;
   /** Exact command, path or host. */
   subject: string;
+  /** What a person is shown besides: of a file that is written, the lines that go and come. '' where there is nothing. */
   detail: string;
 }
 export interface ActionAnswer {
@@ -39,6 +40,11 @@ export interface RunHost {
   spawn(command: string[], env: Record<string, string>): Promise<AgentProcess>;
   /** Ask before an action; answered by policy, or by a person where `ask: action`. Never throws. */
   ask(request: ActionRequest): Promise<ActionAnswer>;
+  /**
+   * Put the agent's own question to a person, and wait. Resolves with what the agent is told, which may be that nobody answers; never
+   * throws. Offered to an agent only where `offeredActions` holds `ask`.
+   */
+  askPerson(question: string): Promise<ToolResult>;
   /**
    * Where the runtime can steer (`can.steer`), it says here how a person's words get to its agent: `take` resolves with why not, or null
    * where the agent will see them before its next model request. Words that come before that wait.
@@ -102,11 +108,16 @@ export interface Provider {
   readonly discoverUrls: (env: Record<string, string>) => string[];
   /** Variable that holds the key, others that may hold it where that one is not set, and the public base URL; null = no key. */
   readonly cloud: { apiKeyEnv: string; otherKeyEnvs?: readonly string[]; url: string } | null;
-  /** Identify the service by its answer and list its models. null = not this kind of service, or nothing there. */
+  /**
+   * Identify the service by its answer and list its models. null = not this kind of service, or nothing there. `silent` = a connection was
+   * accepted and the answer did not come in time, as of an engine that computes: what was known of it stays.
+   */
   probe(
     url: string,
     options: { apiKey: string | null; timeoutMs: number },
-  ): Promise<{ state: RuntimeState; reason: string | null; models: ModelEntry[]; slots?: number | null } | null>;
+  ): Promise<
+    { state: RuntimeState; reason: string | null; models: ModelEntry[]; slots?: number | null } | 'silent' | null
+  >;
 }
 
 /** What a native tool works on. */
@@ -116,6 +127,8 @@ export interface ToolHost {
   signal: AbortSignal;
   /** Path of ripgrep inside the sandbox. */
   ripgrep: string;
+  /** As in RunHost. */
+  askPerson(question: string): Promise<ToolResult>;
 }
 
 /** Result of a tool call as the model sees it; `ok: false` carries an error it can act on. */
@@ -133,5 +146,7 @@ export interface Tool<A = unknown> {
   readonly parameters: unknown;
   /** What a person would call the object of this call: a path, a command, a pattern. */
   subject(args: A): string;
+  /** What a person who must allow it is shown besides; absent = nothing. */
+  detail?(args: A): string;
   run(args: A, host: ToolHost): Promise<ToolResult>;
 }

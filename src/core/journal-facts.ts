@@ -77,6 +77,7 @@ export function journalFacts(events: JournalEvent[]): JournalFacts {
         break;
       case 'answer': {
         const question = asked.get(event.id);
+        asked.delete(event.id);
         facts.questionMs += event.waitedMs;
         if (question)
           facts.questions.push({
@@ -110,6 +111,12 @@ export function journalFacts(events: JournalEvent[]): JournalFacts {
     }
   }
   for (const [n, path] of open) facts.requests.push(unfinished(n, path));
+  // Its shim died while it waited: how long is known up to the last line of the journal.
+  for (const { kind, subject, at } of asked.values()) {
+    const waitedMs = Math.max(0, Date.parse(events.at(-1)?.at ?? at) - Date.parse(at));
+    facts.questions.push({ kind, subject, decision: 'none', by: 'nobody', waitedMs });
+    facts.questionMs += waitedMs;
+  }
   return facts;
 }
 
@@ -132,5 +139,6 @@ function unfinished(n: number, path: string): MeteredRequest {
     firstTokenMs: null,
     retryAfterMs: null,
     error: null,
+    brokenBy: null,
   };
 }

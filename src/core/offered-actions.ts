@@ -5,12 +5,13 @@ import type { ActionClass } from '../protocol/words.ts';
 const READING: ActionClass[] = ['file.read', 'search'];
 
 /**
- * A reader gets no tool that writes files. It may run commands only where the kernel keeps them from writing:
+ * Asking a person is offered where one may answer. A reader gets no tool that writes files. It may run commands only where the kernel keeps them from writing:
  * without enforcement our own tools are the whole boundary, and a shell is a hole in it (safety-design §11).
  */
-export function offeredActions(job: Pick<Job, 'stance' | 'enforcement' | 'unsandboxed'>): ActionClass[] {
+export function offeredActions(job: Pick<Job, 'stance' | 'enforcement' | 'unsandboxed' | 'answers'>): ActionClass[] {
+  const asking: ActionClass[] = job.answers === 'nobody' ? [] : ['ask'];
   const reader = job.stance.readonly || job.stance.mode !== 'build';
-  if (!reader) return [...READING, 'file.write', 'command.run'];
+  if (!reader) return [...READING, 'file.write', 'command.run', ...asking];
   const enforced = job.enforcement.label === 'enforced' && !job.unsandboxed;
-  return enforced ? [...READING, 'command.run'] : READING;
+  return [...READING, ...(enforced ? (['command.run'] as const) : []), ...asking];
 }

@@ -75,6 +75,7 @@ export function statePlaces(state: string) {
     /** Answers a person gave for good. */
     always: path.join(state, 'always.json'),
     trash: path.join(state, 'trash'),
+    setups: path.join(state, 'setup'),
     lastId: path.join(state, 'last-id'),
     cordons: path.join(state, 'cordons.json'),
     daemonDir: path.join(state, 'daemon'),

@@ -1,11 +1,12 @@
-/** What is put to a person about a change, and what an answer may be. Pure. */
+/** What is put to a person, and what an answer may be. Pure. */
 import { createHash } from 'node:crypto';
 import type { JournalEvent } from '../protocol/event.ts';
-import type { OpenQuestion, QuestionEvent, RiskLevel } from '../protocol/question.ts';
+import type { AnswerEvent, OpenQuestion, QuestionEvent, RiskLevel } from '../protocol/question.ts';
 import type { ChangedFile, Stance } from '../protocol/receipt.ts';
+import type { ToolResult } from './contracts.ts';
 import type { ApplyDecision, GateFacts } from './policy/apply.ts';
 
-export type Put = Pick<OpenQuestion, 'kind' | 'subject' | 'detail' | 'risk' | 'bound' | 'patchSha256'> & {
+export type Put = Pick<OpenQuestion, 'kind' | 'action' | 'subject' | 'detail' | 'risk' | 'bound' | 'patchSha256'> & {
   files: ChangedFile[];
 };
 
@@ -23,6 +24,30 @@ export function applyQuestion(base: string, found: Found, decision: ApplyDecisio
     files: found.files,
   };
 }
+
+/** What a running agent wants to know. */
+export function agentQuestion(question: string): Put {
+  return {
+    kind: 'ask',
+    subject: question,
+    detail: 'The agent waits for your words and gets them as they are; where you do not want to answer, it decides.',
+    risk: 'ordinary',
+    bound: null,
+    patchSha256: null,
+    files: [],
+  };
+}
+
+/** What the agent hears of the answer to a question of its own. */
+export function toldAgent({ decision, reason, text }: Pick<AnswerEvent, 'decision' | 'reason' | 'text'>): ToolResult {
+  if (decision === 'allow') return { ok: true, text: text ?? '' };
+  const said = decision === 'deny' ? `The person does not want to answer this${reason ? `: ${reason}` : '.'}` : NOBODY;
+  return { ok: false, text: `${said}\n${ALONE}` };
+}
+
+const NOBODY = 'Nobody answered.';
+export const ALONE =
+  'Decide by yourself: take the reading that fits the task and the project best, and say in your final answer what you assumed.';
 
 /** Two lists of paths never read the same, whatever the names hold. */
 const listed = (name: string): string => (/[,"\n]/.test(name) ? JSON.stringify(name) : name);
@@ -73,18 +98,29 @@ export const dispatchOf = (question: string): string => question.replace(/-\d+$/
 export interface Always {
   project: string;
   kind: QuestionEvent['kind'];
+  /** For `action`. */
+  action?: QuestionEvent['action'];
   subject: string;
   at: string;
 }
 
+export const sameAlways = (one: Omit<Always, 'at'>, other: Omit<Always, 'at'>): boolean =>
+  one.project === other.project &&
+  one.kind === other.kind &&
+  one.action === other.action &&
+  one.subject === other.subject;
+
 /** Never for protected paths, whatever was kept; and in plan and review mode changes wait for a person each time. */
 export function coveredByAlways(kept: Always[], project: string, put: Put, stance: Stance): boolean {
   if (whyNotAlways(put) !== null || stance.mode !== 'build') return false;
-  return kept.some((one) => one.project === project && one.kind === put.kind && one.subject === put.subject);
+  return kept.some((one) => sameAlways(one, { project, ...put }));
 }
 
 /** null where a yes to this may be kept. */
-export function whyNotAlways(put: Pick<Put, 'files'>): string | null {
+export function whyNotAlways(put: Pick<OpenQuestion, 'kind' | 'risk' | 'subject' | 'files'>): string | null {
+  if (put.kind === 'ask') return 'it asks for words';
+  if (put.kind === 'action' && put.risk !== 'ordinary')
+    return `${put.subject} is ${put.risk}, and that is asked each time`;
   const guarded = put.files.find((file) => file.class !== 'ordinary');
   return guarded ? `${guarded.path} is ${guarded.class}, and that is asked each time` : null;
 }
@@ -106,8 +142,9 @@ export function chosenFiles(
 export function collapse(questions: OpenQuestion[]): OpenQuestion[][] {
   const groups = new Map<string, OpenQuestion[]>();
   for (const question of questions) {
-    const { project, kind, subject, patchSha256 } = question;
-    const key = JSON.stringify([project, kind, subject, patchSha256]);
+    const { project, kind, action, subject, patchSha256 } = question;
+    const content = kind === 'apply' ? patchSha256 : question.detail;
+    const key = JSON.stringify([project, kind, action, subject, content]);
     groups.set(key, [...(groups.get(key) ?? []), question]);
   }
   return [...groups.values()];

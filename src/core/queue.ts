@@ -15,7 +15,8 @@ export interface Waiting {
 
 export interface Running {
   id: string;
-  party: string;
+  /** null: it waits for a person, which is nobody's turn. */
+  party: string | null;
   slots: readonly Slot[];
   /** What it will still take of the memory that counts as free, MB. */
   reservedMb: number;

@@ -11,7 +11,8 @@ export function editText(text: string, oldText: string, newText: string, all: bo
   const crlf = text.includes('\r\n') && !oldText.includes('\r\n');
   const from = crlf ? oldText.replaceAll('\n', '\r\n') : oldText;
   const to = crlf ? newText.replaceAll(/\r?\n/g, '\r\n') : newText;
-  const places = occurrences(text, from);
+  // Places that overlap are two: which of them is meant is not ours to guess.
+  const places = occurrences(text, from, all ? from.length : 1);
   if (places.length === 1 || (all && places.length > 1))
     return {
       ok: true,
@@ -25,9 +26,9 @@ export function editText(text: string, oldText: string, newText: string, all: bo
   return editDrifted(text, from, to, crlf ? '\r\n' : '\n');
 }
 
-function occurrences(text: string, piece: string): number[] {
+function occurrences(text: string, piece: string, step: number): number[] {
   const places: number[] = [];
-  for (let at = text.indexOf(piece); at !== -1; at = text.indexOf(piece, at + piece.length)) places.push(at);
+  for (let at = text.indexOf(piece); at !== -1; at = text.indexOf(piece, at + step)) places.push(at);
   return places;
 }
 

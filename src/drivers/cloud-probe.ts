@@ -22,6 +22,8 @@ export async function probeCloud(
   if (withoutVersion(url) === withoutVersion(service.publicUrl)) return ready;
   const answer = await askModels(service.modelsUrl, service);
   if (answer.kind === 'absent') return null;
+  if (answer.kind === 'broken')
+    return { ...ready, state: 'unavailable', reason: `${url} accepts connections and then fails (${answer.reason})` };
   if (answer.kind === 'refused')
     return { ...ready, state: 'auth-required', reason: `${url} refuses the key (HTTP ${answer.status})` };
   return ready;

@@ -1,9 +1,9 @@
 /** `state/cordons.json`: what a person has taken out of the fleet. Only the daemon writes it, and only on a person's command. */
-import { readFileSync } from 'node:fs';
+import fs from 'node:fs';
+import { dirname } from 'node:path';
 import * as z from 'zod';
 import type { Cordon } from '../core/cordons.ts';
 import { EXIT, PanError } from '../protocol/error.ts';
-import { writeAtomic } from './atomic-file.ts';
 
 const CordonFile = z.lazy(() =>
   z.object({ schema: z.literal(1), cordons: z.array(z.object({ id: z.string(), at: z.string() })) }),
@@ -13,7 +13,7 @@ const CordonFile = z.lazy(() =>
 export function readCordons(file: string): Cordon[] {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = fs.readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw damaged(file, error);
@@ -25,8 +25,19 @@ export function readCordons(file: string): Cordon[] {
   }
 }
 
-export const writeCordons = (file: string, cordons: readonly Cordon[]): Promise<void> =>
-  writeAtomic(file, `${JSON.stringify({ schema: 1, cordons }, null, 2)}\n`);
+/** Replaces the file as a whole. Waits for the disk: with the reading before it, it is one step that no other change comes between. */
+export function writeCordons(file: string, cordons: readonly Cordon[]): void {
+  fs.mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const beside = `${file}.new`;
+  const fd = fs.openSync(beside, 'w', 0o600);
+  try {
+    fs.writeFileSync(fd, `${JSON.stringify({ schema: 1, cordons }, null, 2)}\n`);
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+  fs.renameSync(beside, file);
+}
 
 const damaged = (file: string, cause: unknown) =>
   new PanError(

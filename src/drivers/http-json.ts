@@ -6,11 +6,13 @@ const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
  * `answer`: the service spoke; `body` is the parsed JSON, undefined where it was none.
- * `silent`: the connection was accepted, but no whole answer came in time. `absent`: nobody is there.
+ * `silent`: the connection was accepted, but no whole answer came in time. `broken`: it was accepted and then failed: no HTTP, or a
+ * certificate that is not trusted. `absent`: nobody is there.
  */
 export type HttpAnswer =
   | { kind: 'answer'; status: number; body: unknown }
   | { kind: 'silent' }
+  | { kind: 'broken'; reason: string }
   | { kind: 'absent'; reason: string };
 
 /** Never throws, follows no redirect, ends within `timeoutMs` even where the answer never does. */
@@ -73,12 +75,7 @@ function ask(url: string, options: Question): Promise<HttpAnswer> {
       });
     });
     request.on('error', (error: NodeJS.ErrnoException) =>
-      // Something that accepts and then talks nonsense is there, but is no service we know.
-      finish(
-        connected
-          ? { kind: 'answer', status: 0, body: undefined }
-          : { kind: 'absent', reason: error.code ?? error.message },
-      ),
+      finish({ kind: connected ? 'broken' : 'absent', reason: error.code ?? error.message }),
     );
     const late = (): void =>
       finish(

@@ -8,6 +8,8 @@ import { list, text } from './json-fields.ts';
 export type ModelList =
   | { kind: 'absent' }
   | { kind: 'silent' }
+  /** Something is there that cannot be spoken with. */
+  | { kind: 'broken'; reason: string }
   | { kind: 'refused'; status: number }
   | { kind: 'listed'; ids: string[] };
 
@@ -16,7 +18,7 @@ export async function askModels(
   question: { timeoutMs: number; headers: Record<string, string> },
 ): Promise<ModelList> {
   const answer = await askJson(url, question);
-  if (answer.kind !== 'answer') return { kind: answer.kind };
+  if (answer.kind !== 'answer') return answer;
   if (answer.status === 401 || answer.status === 403) return { kind: 'refused', status: answer.status };
   const body = (answer.body ?? {}) as { data?: unknown; models?: unknown };
   // Google lists `models/NAME` under `models`, everybody else under `data`.

@@ -4,8 +4,10 @@ import fs from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { createParser } from 'eventsource-parser';
 import type { DispatchPlaces } from '../core/places.ts';
+import { type ErrorBody, PanError } from '../protocol/error.ts';
 import type { JournalEvent } from '../protocol/event.ts';
 import type { StartPipe } from '../protocol/job.ts';
+import type { Answered, AnswerRequest } from '../protocol/question.ts';
 import { requestInDirectory } from './socket.ts';
 
 export interface ShimProgram {
@@ -99,9 +101,39 @@ export function stopShim(places: DispatchPlaces, timeoutMs: number): Promise<voi
 }
 
 /** Hands a person's words to a shim's agent; why it cannot be told, or null. Rejects when the shim cannot be reached. */
-export function steerShim(places: DispatchPlaces, text: string): Promise<string | null> {
+export async function steerShim(places: DispatchPlaces, text: string): Promise<string | null> {
+  return (await post<{ refused: string | null }>(places, '/steer', { text })).refused;
+}
+
+/** A person's answer to a question a shim holds; throws the PanError it is refused with. Rejects when the shim cannot be reached. */
+export async function answerShim(places: DispatchPlaces, id: string, request: AnswerRequest): Promise<Answered> {
+  type Said = { answered: Answered } | { error: ErrorBody & { exit: number } };
+  const said = await post<Said>(places, '/answer', { id, request });
+  if ('answered' in said) return said.answered;
+  throw new PanError(said.error.code, said.error.what, said.error.do, said.error.exit);
+}
+
+/** Tells a shim that somebody who can answer is there, until what it gives is called. `lost`: it has not heard it, or hears it no more. */
+export function attendShim(places: DispatchPlaces, lost: () => void): () => void {
+  const request = requestInDirectory(places.socketDir, { method: 'GET', path: '/attend' }, (response) => {
+    response.resume();
+    response.on('error', () => {}); // its `close` follows
+  });
+  let left = false;
+  request.on('error', () => {}); // its `close` follows
+  request.on('close', () => {
+    if (!left) lost();
+  });
+  request.end();
+  return () => {
+    left = true;
+    request.destroy();
+  };
+}
+
+function post<T>(places: DispatchPlaces, path: string, body: object): Promise<T> {
   return new Promise((resolve, reject) => {
-    const request = requestInDirectory(places.socketDir, { method: 'POST', path: '/steer' }, (response) => {
+    const request = requestInDirectory(places.socketDir, { method: 'POST', path }, (response) => {
       let answer = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
@@ -109,7 +141,7 @@ export function steerShim(places: DispatchPlaces, text: string): Promise<string 
       });
       response.on('end', () => {
         try {
-          resolve((JSON.parse(answer) as { refused: string | null }).refused);
+          resolve(JSON.parse(answer) as T);
         } catch (error) {
           reject(error);
         }
@@ -117,7 +149,7 @@ export function steerShim(places: DispatchPlaces, text: string): Promise<string 
       response.on('error', reject);
     });
     request.on('error', reject);
-    request.end(JSON.stringify({ text }));
+    request.end(JSON.stringify(body));
   });
 }
 

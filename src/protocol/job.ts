@@ -67,6 +67,8 @@ export const Job = z.lazy(() =>
     ask: z.enum(['apply', 'action']),
     apply: z.boolean(),
     answers: z.enum(ANSWERERS),
+    /** The user's own command for when a question of the running agent waits; null = none. */
+    notify: z.string().nullable(),
     unsandboxed: z.boolean(),
     prompt: z.object({ system: z.string(), task: z.string(), record: PromptRecord }),
     route: Route,

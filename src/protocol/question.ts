@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { ACTION_CLASSES } from './words.ts';
 
 export const QUESTION_KINDS = ['action', 'apply', 'propose', 'ask'] as const;
 
@@ -19,9 +20,11 @@ export const QuestionEvent = z.lazy(() =>
     /** `<dispatch id>-<n>`, n from 1. */
     id: z.string(),
     kind: z.enum(QUESTION_KINDS),
-    /** What exactly is asked for; for `apply` the paths that ask. */
+    /** For `action`: what the agent wants to do with the subject. */
+    action: z.enum(ACTION_CLASSES).optional(),
+    /** What exactly is asked for; for `apply` the paths that ask, for `ask` the agent's own words. */
     subject: z.string(),
-    /** Why it asks and what a yes does, for a person. */
+    /** Why it asks and what a yes does, for a person; of a file that is written, the lines that go and come. */
     detail: z.string(),
     risk: z.enum(RISKS),
     /** ISO-8601; from then on nobody is waited for. */
@@ -44,6 +47,8 @@ export const AnswerEvent = z.lazy(() =>
     waitedMs: z.number(),
     /** The files a person chose of a change; null = all of them. */
     files: z.array(z.string()).nullable(),
+    /** For `ask`: the person's words, as the agent gets them. */
+    text: z.string().optional(),
   }),
 );
 export type AnswerEvent = z.infer<typeof AnswerEvent>;
@@ -64,6 +69,9 @@ export interface OpenQuestion extends Omit<QuestionEvent, 'type'> {
   files: { path: string; added: number | null; deleted: number | null; class: string }[];
 }
 
+/** Longest answer in words, in UTF-16 units: what one argument of a command can hold. */
+const MAX_WORDS = 131_072;
+
 /** A person's answer. `bound`: what they have looked at; absent = whatever the question is about. */
 export const AnswerRequest = z.lazy(() =>
   z.object({
@@ -73,6 +81,8 @@ export const AnswerRequest = z.lazy(() =>
     except: z.array(z.string()).optional(),
     /** Also for the same subject of the same kind in this project from now on. */
     always: z.boolean().optional(),
+    /** For `ask`, where it is the answer. */
+    text: z.string().min(1).max(MAX_WORDS).optional(),
     bound: z.string().optional(),
   }),
 );

@@ -63,6 +63,8 @@ export const MeteredRequest = z.lazy(() =>
     firstTokenMs: z.number().nullable(),
     retryAfterMs: z.number().nullable(),
     error: z.string().nullable(),
+    /** Who ended it before its time: the service, which was not there or broke off, or somebody here (the agent went, the dispatch ended). */
+    brokenBy: z.enum(['service', 'here']).nullable(),
   }),
 );
 export type MeteredRequest = z.infer<typeof MeteredRequest>;

@@ -58,6 +58,7 @@ export const ACTION_CLASSES = [
   'search',
   'network',
   'delegate',
+  'ask',
   'other',
 ] as const;
 export type ActionClass = (typeof ACTION_CLASSES)[number];

@@ -1,16 +1,23 @@
 /** What every provider must hold, whatever is at the other end. */
 import { describe, expect, it } from 'vitest';
 import type { Provider } from '../../src/core/contracts.ts';
+import type { ModelEntry } from '../../src/protocol/fleet.ts';
 import { RUNTIME_STATES, TIERS, WIRES } from '../../src/protocol/words.ts';
 import { nobody, pose } from '../fixtures/http-server.ts';
 
 const TIMEOUT_MS = 250;
 
+/** The models of an answer that has to be one. */
+export function modelsOf(answer: Awaited<ReturnType<Provider['probe']>>): ModelEntry[] {
+  if (answer === null || answer === 'silent') throw new Error(`no answer: ${answer}`);
+  return answer.models;
+}
+
 /** `asks`: the provider speaks to the service when probed; one that does not is the same wherever it is pointed at. */
 export function conformProvider(provider: Provider, options: { asks: boolean }): void {
   const probe = (url: string) => provider.probe(url, { apiKey: null, timeoutMs: TIMEOUT_MS });
   const sound = (answer: Awaited<ReturnType<Provider['probe']>>) => {
-    if (answer === null) return;
+    if (answer === null || answer === 'silent') return;
     expect(RUNTIME_STATES).toContain(answer.state);
     for (const model of answer.models) {
       expect(model.id).toMatch(/./);

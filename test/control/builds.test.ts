@@ -79,7 +79,7 @@ function yard(dirs: string[] = []): Yard {
       });
       const notices: string[] = [];
       const copy = { copy: places.copy, list: places.given, inner: [] };
-      const place = { job, places, project: found, git: host, commit: base.commit, ...copy };
+      const place = { job, places, project: found, git: host, commit: base.commit, isUsers: true, ...copy };
       const equipment = await equip(place, parts, (text) => notices.push(text), signal);
       const log = path.join(places.dir, 'log');
       const at = { job, places, project: found, dir: places.copy, home: places.home, shares: equipment.shares, log };
@@ -170,6 +170,14 @@ function archive(top: string, files: Record<string, string>): Buffer {
 
 const sha = (algorithm: string, bytes: Buffer, encoding: 'hex' | 'base64') =>
   createHash(algorithm).update(bytes).digest(encoding);
+
+it('of a command that never stops writing the beginning is kept', async () => {
+  const made = yard();
+  made.write('README', '');
+  made.commit();
+  const { code, out } = await made.run('head -c 9000000 /dev/zero | tr "\\0" x; echo the end');
+  expect([code, out.length]).toEqual([0, 4_000_000]);
+});
 
 it('Node: packages, scopes, workspaces and programs are found, caches can be written, packages cannot', async () => {
   const { write, commit, run, project } = yard();

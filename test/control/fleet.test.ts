@@ -7,6 +7,7 @@ import { createFleet, type FleetContext } from '../../src/control/fleet.ts';
 import { PROVIDERS } from '../../src/control/providers.ts';
 import { DEFAULTS } from '../../src/core/config.ts';
 import type { Provider, Runtime } from '../../src/core/contracts.ts';
+import { readCordons } from '../../src/drivers/cordon-file.ts';
 import type { Config } from '../../src/protocol/config.ts';
 import { processesOf } from '../fixtures/claude-code.ts';
 import { ALL_CAN } from '../fixtures/fleet.ts';
@@ -416,6 +417,26 @@ describe('local engines', () => {
     ]);
   });
 
+  it.each(['discovered', 'configured'])(
+    'that answer late because they compute stay what they were (%s)',
+    async (how) => {
+      let busy = false;
+      const talk = routes(ollama);
+      const server = await pose((request, response, body) => {
+        if (!busy) talk(request, response, body);
+      });
+      const config = { endpoints: [{ id: 'ollama', provider: 'ollama' as const, url: server.url }] };
+      const { context, fleet, later } =
+        how === 'configured' ? await world({ config }) : await at({ ollama: server.url });
+      expect((await fleet.fresh(context)).workers).toMatchObject([{ id: 'native/ollama/m-ol', state: 'ready' }]);
+      busy = true;
+      later(60_000);
+      const asked = server.seen.length;
+      expect((await fleet.fresh(context)).workers).toMatchObject([{ id: 'native/ollama/m-ol', state: 'ready' }]);
+      expect(server.seen.length).toBeGreaterThan(asked);
+    },
+  );
+
   it('are not taken twice where the configuration names the same place by another name', async () => {
     const server = await pose(routes(lmstudio));
     const { context, fleet } = await at({ lmstudio: server.url });
@@ -436,7 +457,14 @@ it('a key under either of its names opens Google', async () => {
 });
 
 describe('a service that fails', () => {
-  const failed = { status: 503, error: 'no', complete: false, retryAfterMs: null };
+  const failed = {
+    path: '/v1/messages',
+    status: 503,
+    error: 'no',
+    complete: false,
+    retryAfterMs: null,
+    brokenBy: null,
+  };
   const lab = async () => {
     const server = await pose(routes({ '/v1/models': { data: [{ id: 'm' }] } }));
     const one = await world({
@@ -462,6 +490,16 @@ describe('a service that fails', () => {
       });
     later(15_000);
     expect((await fleet.fresh(context)).workers).toMatchObject([{ state: 'ready' }]);
+  });
+
+  it('is asked again where the clock was put back, however new its last answer seems', async () => {
+    const { context, fleet, server, later } = await lab();
+    expect((await fleet.fresh(context)).workers).toMatchObject([{ state: 'ready' }]);
+    await server.close();
+    later(-86_400_000);
+    fleet.snapshot(context);
+    await fleet.settled();
+    expect(fleet.snapshot(context).endpoints).toMatchObject([{ id: 'lab', state: 'unavailable' }]);
   });
 
   it('is tried again when a person says so, unless it asked for that time itself', async () => {
@@ -492,7 +530,7 @@ describe('what a person cordoned', () => {
     const { context, open, cordonFile, fleet } = await world({ keys: { ANTHROPIC_API_KEY: 'k' } });
     const kinds = PROVIDERS.map(({ id }) => id);
     const add = async (id: string) =>
-      (await cordon(cordonFile, id, await fleet.fresh(context), kinds, '2026-11-25T10:00:00Z')).map((one) => one.id);
+      cordon(cordonFile, id, await fleet.fresh(context), kinds, '2026-11-25T10:00:00Z').map((one) => one.id);
     expect(await add('anthropic')).toEqual(['anthropic']);
     expect(await add('anthropic')).toEqual(['anthropic']);
     expect(await add('ollama')).toEqual(['anthropic', 'ollama']); // not running now, but it may come
@@ -501,12 +539,21 @@ describe('what a person cordoned', () => {
       PROVIDER_MODELS.map(() => 'cordoned'),
     );
     await expect(add('antropic')).rejects.toMatchObject({ exit: 2, message: expect.stringContaining('anthropic') });
-    expect(await uncordon(cordonFile, 'anthropic')).toMatchObject([{ id: 'ollama' }]);
-    await expect(uncordon(cordonFile, 'olama')).rejects.toMatchObject({
-      exit: 2,
-      message: expect.stringContaining('ollama'),
-    });
+    expect(uncordon(cordonFile, 'anthropic')).toMatchObject([{ id: 'ollama' }]);
+    expect(() => uncordon(cordonFile, 'olama')).toThrow(
+      expect.objectContaining({ exit: 2, message: expect.stringContaining('ollama') }),
+    );
     expect((await open().fresh(context)).endpoints).toMatchObject([{ id: 'anthropic', state: 'ready' }]);
+  });
+
+  it('is not lost where two are cordoned at once', async () => {
+    const { context, cordonFile, fleet } = await world({ keys: { ANTHROPIC_API_KEY: 'k', OPENAI_API_KEY: 'k' } });
+    const seen = await fleet.fresh(context);
+    const both = ['anthropic', 'openai'];
+    await Promise.all(both.map(async (id) => cordon(cordonFile, id, seen, [], '2026-11-25T10:00:00Z')));
+    expect(readCordons(cordonFile).map(({ id }) => id)).toEqual(both);
+    await Promise.all(both.map(async (id) => uncordon(cordonFile, id)));
+    expect(readCordons(cordonFile)).toEqual([]);
   });
 
   it('is not forgotten because its file is damaged', async () => {

@@ -2,10 +2,12 @@ import { expect, it } from 'vitest';
 import { afterRequest, type CoolDown, cooling, type Outcome, WELL } from '../../src/core/cool-down.ts';
 
 const outcome = (status: number | null, more: Partial<Outcome> = {}): Outcome => ({
+  path: '/v1/messages',
   status,
   error: null,
   complete: false,
   retryAfterMs: null,
+  brokenBy: null,
   ...more,
 });
 const good = outcome(200, { complete: true });
@@ -25,7 +27,13 @@ it('forgives one failure and two, pauses at the third, and is well again after a
   });
   expect(cooling(third, last(3) + 15_000)).toBeNull();
   expect(after(broken, broken, good)).toEqual(WELL);
+  const counting = { ...good, path: '/v1/messages/count_tokens' };
+  expect(after(broken, counting, broken, counting, broken).until).not.toBeNull();
   expect(cooling(after(broken, broken, good, broken, broken), 4_000)).toBeNull();
+});
+
+it('does not last for a day where the clock was put back by one', () => {
+  expect(cooling(after(broken, broken, broken), last(3) - 86_400_000)).toBeNull();
 });
 
 it('pauses longer each time, five minutes at most, and takes failures together for one', () => {
@@ -62,17 +70,17 @@ it.each([401, 403])('HTTP %i: the key was refused', (status) => {
 it('a service that cannot be reached, and one that breaks off, fail', () => {
   const gone = outcome(null, {
     error: 'The model server cannot be reached: nothing listens at its address (ECONNREFUSED).',
+    brokenBy: 'service',
   });
   expect(after(gone, gone, gone).reason).toContain('nothing listens at its address (ECONNREFUSED)');
-  const cut = outcome(200, { error: 'The model server broke off its answer (ECONNRESET).' });
+  const cut = outcome(200, { error: 'broke off', brokenBy: 'service' });
   expect(after(cut, cut, cut).until).not.toBeNull();
-  const silent = outcome(200, { error: 'The answer of the model server ended without its end marker.' });
-  expect(after(silent, silent, silent).until).not.toBeNull();
 });
 
 it.each([
-  ['the agent went', outcome(200, { error: 'The agent closed the connection before the answer ended.' })],
-  ['the dispatch ended', outcome(null, { error: 'The dispatch ended before the answer did.' })],
+  ['the agent went', outcome(200, { error: 'it went', brokenBy: 'here' })],
+  ['the dispatch ended', outcome(null, { error: 'it ended', brokenBy: 'here' })],
+  ['an error the service tells in its answer', outcome(200, { error: 'The model server does not like this prompt.' })],
   ['a bad request', outcome(400, { error: 'no such field' })],
   ['an unknown model', outcome(404, { error: 'no such model' })],
 ])('%s: says nothing of the service', (_name, one) => {

@@ -22,6 +22,7 @@ const request = (change: Partial<MeteredRequest>): MeteredRequest => ({
   firstTokenMs: 1,
   retryAfterMs: null,
   error: null,
+  brokenBy: null,
   ...change,
 });
 const stateAfter = (events: object[], seconds: number) => {

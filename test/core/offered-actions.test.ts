@@ -13,6 +13,16 @@ it.each([
     { ...writer, unsandboxed: true, enforcement: none },
     ['file.read', 'search', 'file.write', 'command.run'],
   ],
+  [
+    'a writer whom a person may answer',
+    { ...writer, answers: 'attached' as const },
+    ['file.read', 'search', 'file.write', 'command.run', 'ask'],
+  ],
+  [
+    'a reader without sandbox whom a person may answer',
+    { ...reader, answers: 'kept' as const, unsandboxed: true },
+    ['file.read', 'search', 'ask'],
+  ],
   ['a reader in its sandbox', reader, ['file.read', 'search', 'command.run']],
   ['a reader without sandbox', { ...reader, unsandboxed: true }, ['file.read', 'search']],
   ['a reader whose sandbox holds nothing', { ...reader, enforcement: none }, ['file.read', 'search']],

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { journalFacts } from '../../src/core/journal-facts.ts';
 import {
+  agentQuestion,
   applyQuestion,
   askedIn,
   boundTo,
@@ -7,6 +9,7 @@ import {
   chosenFiles,
   collapse,
   coveredByAlways,
+  toldAgent,
   whyNotAlways,
 } from '../../src/core/questions.ts';
 import type { JournalEvent } from '../../src/protocol/event.ts';
@@ -114,6 +117,36 @@ it('reads questions and their first answers from a journal', () => {
     ['d-1', 'deny'],
     ['d-2', null],
   ]);
+});
+
+it('tells an agent the words as they are, or to decide by itself', () => {
+  expect(toldAgent({ decision: 'allow', reason: null, text: ' as\nis ' })).toEqual({ ok: true, text: ' as\nis ' });
+  expect(toldAgent({ decision: 'deny', reason: 'no idea' }).text).toMatch(
+    /want to answer this: no idea\nDecide by yourself/,
+  );
+  for (const decision of ['timeout', 'none'] as const)
+    expect(toldAgent({ decision, reason: null })).toMatchObject({
+      ok: false,
+      text: expect.stringMatching(/^Nobody ans/),
+    });
+  expect(whyNotAlways(agentQuestion('Which?'))).toContain('words');
+});
+
+it('keeps a question whose shim died in the records, with the time that is known', () => {
+  const at = (second: number) => `2026-01-01T00:00:0${second}.000Z`;
+  const events = [
+    { type: 'question', id: 'd-1', kind: 'ask', subject: 'One?', at: at(1) },
+    { type: 'question', id: 'd-2', kind: 'ask', subject: 'Two?', at: at(2) },
+    { type: 'answer', id: 'd-1', decision: 'allow', by: 'user', waitedMs: 1_500, at: at(3) },
+    { type: 'text', text: 'x', at: at(7) },
+  ] as JournalEvent[];
+  expect(journalFacts(events)).toMatchObject({
+    questionMs: 6_500,
+    questions: [
+      { subject: 'One?', decision: 'allow', by: 'user', waitedMs: 1_500 },
+      { subject: 'Two?', decision: 'none', by: 'nobody', waitedMs: 5_000 },
+    ],
+  });
 });
 
 it('puts together what asks the very same', () => {

@@ -44,6 +44,14 @@ test('a local model with one slot serves one at a time, others pass', () => {
   expect(turn.waits.get('b')).toBe('endpoint ollama (1 of 1 in use)');
 });
 
+test('whoever waits for a person holds no place and is nobody’s turn, but keeps the memory it will need', () => {
+  const asking = running('asking', 'p', { party: null, slots: [], reservedMb: 300 });
+  const busy = ['r', 's', 't'].map((id) => running(id, 'q'));
+  const turn = nextTurn([waiting('a', 'p')], [...busy, asking], 256 + 400);
+  expect(turn.begin).toEqual(['a']);
+  expect(nextTurn([waiting('a', 'p', { memoryMb: 101 })], [...busy, asking], 256 + 400).begin).toEqual([]);
+});
+
 test('a child does not wait for the slot its waiting parent holds', () => {
   const ollama: Slot = { of: 'endpoint ollama', atMost: 1 };
   const parent = running('parent', 's', { slots: [ollama] });

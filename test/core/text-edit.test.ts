@@ -31,6 +31,17 @@ describe('editText', () => {
     expect(edit.ok && edit.text).toBe('a\nc\n');
   });
 
+  it('does not guess which of two places that overlap is meant', () => {
+    expect(editText('x\n}\n}\n}\n', '}\n}', 'y', false)).toEqual({
+      ok: false,
+      why: 'ambiguous',
+      lines: [2, 3],
+      drifted: false,
+    });
+    const all = editText('aaaa', 'aa', 'b', true);
+    expect(all.ok && all.text).toBe('bb');
+  });
+
   it('puts exactly the new text where the old was, and touches nothing else', () => {
     fc.assert(
       fc.property(
@@ -40,7 +51,7 @@ describe('editText', () => {
         fc.string(),
         (before, old, replacement, after) => {
           const text = before + old + after;
-          fc.pre(text.split(old).length === 2 && !text.includes('\r\n'));
+          fc.pre(text.indexOf(old) === text.lastIndexOf(old) && !text.includes('\r\n'));
           const edit = editText(text, old, replacement, false);
           expect(edit.ok && edit.text).toBe(before + replacement + after);
         },

@@ -75,6 +75,17 @@ describe('findVerifyCommand', () => {
     expect(findVerifyCommand({ texts: {}, present: [], pythonTests })).toBe(expected);
   });
 
+  it.each([
+    ['Makefile', 'test '],
+    ['deno.json', '"tasks":{'],
+    ['justfile', 'test '],
+    ['Taskfile.yml', '  test '],
+    ['requirements.txt', 'pytes '],
+  ])('a %s of one very long line ends too', (name, word) => {
+    const text = word.repeat(Math.floor(256_000 / word.length));
+    expect(findCommands({ texts: { [name]: text }, present: [] }).build).toBeNull();
+  });
+
   it('finds build and lint too, from wherever they are', () => {
     expect(findCommands({ texts: { ...pkg({ test: 't', lint: 'l' }), Makefile: 'build:\n\tx' }, present: [] })).toEqual(
       {

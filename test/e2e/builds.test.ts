@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import type { PruneReport } from '../../src/control/prune.ts';
 import type { Receipt } from '../../src/protocol/receipt.ts';
 import { processesOf } from '../fixtures/pancode.ts';
 import { type Bench, createBench, NATIVE_CHAT } from '../fixtures/workers.ts';
@@ -75,6 +76,16 @@ it('a check that fails runs once on a base, however many dispatches start from i
   expect([third.verify?.base, runs(third)]).toEqual(['fail', true]);
 });
 
+it('that a program is missing is found out again, as it may have come', async () => {
+  await yard(agent('echo 7 > made.txt'), {});
+  const check = ['--no-apply', '--verify', 'bash ~/.m2/repository/check'];
+  const tools = path.join(bench.user.home, '.m2/repository');
+  fs.mkdirSync(tools, { recursive: true });
+  expect((await dispatch(...check)).verify).toMatchObject({ exitCode: 127, base: 'fail' });
+  fs.writeFileSync(path.join(tools, 'check'), '[ ! -e made.txt ]');
+  expect((await dispatch(...check)).verify).toMatchObject({ exitCode: 1, base: 'pass' });
+});
+
 it('a set-up that fails starts no agent; one that works is there for agent and check', async () => {
   const setup = 'mkdir -p node_modules/dep && echo "module.exports = 7" > node_modules/dep/index.js';
   await yard(agent('node -p "require(\'dep\')" > made.txt'), { workspace: { setup: 'echo no network >&2; exit 9' } });
@@ -90,6 +101,31 @@ it('a set-up that fails starts no agent; one that works is there for agent and c
   expect([worked.outcome.status, worked.verify?.exitCode]).toEqual(['succeeded', 0]);
   expect(events(worked).match(/Setting the project up/g)).toHaveLength(1);
   expect(fs.existsSync(path.join(user.project, 'node_modules'))).toBe(false);
+  const removed = async () =>
+    (await user.json<PruneReport>(['prune'])).value.removed
+      .filter(({ what }) => what === 'setup')
+      .map(({ bytes }) => bytes);
+  expect(await removed()).toEqual([]);
+  await user.pancode(['config', 'set', 'keep.trashDays', '1e-9']);
+  expect(await removed()).toEqual([expect.any(Number), expect.any(Number)]);
+  expect(await removed()).toEqual([]);
+  expect(events(await dispatch('--no-apply')).match(/Setting the project up/g)).toHaveLength(1);
+});
+
+it('what a set-up made of an agent’s work is there for its own check, and for nobody else', async () => {
+  const poison =
+    'echo "module.exports = 666" > dep.js; echo "{}" > package-lock.json; node -p "require(\'dep\')" > made.txt';
+  const write = await yard(agent(`node -p "require('dep')" > made.txt; [ -e package-lock.json ] || { ${poison}; }`), {
+    workspace: { setup: 'mkdir -p node_modules/dep && cp dep.js node_modules/dep/index.js' },
+  });
+  write('dep.js', 'module.exports = 7;\n');
+  const poisoned = await dispatch('--no-apply', '--verify', 'test "$(node -p "require(\'dep\')")" = 666');
+  expect([poisoned.outcome.status, poisoned.verify?.exitCode], poisoned.outcome.reason).toEqual(['succeeded', 0]);
+  // The same lock file, of the user's own, without the agent's change of what it installs.
+  write('package-lock.json', '{}\n');
+  const clean = await dispatch();
+  expect([clean.outcome.status, clean.verify?.exitCode], clean.outcome.reason).toEqual(['succeeded', 0]);
+  expect(fs.readFileSync(path.join(bench.user.project, 'made.txt'), 'utf8')).toBe('7\n');
 });
 
 it('a check that is found but whose program is not installed checks nothing, and says so', async () => {

@@ -71,6 +71,19 @@ describe('discard', () => {
     expect((await user.json<{ faults: object[] }>(['receipts', 'verify'])).value.faults).toEqual([]);
   });
 
+  it('is written down by the next one where a daemon died in the middle', async () => {
+    bench = await createBench(SCRIPT);
+    const { user } = bench;
+    const { id } = await dispatch('Work', '--no-apply');
+    // As it died: the refs are moved, and nothing says so.
+    for (const name of ['base', 'result']) {
+      user.git('update-ref', `refs/pancode/trash/${id}/${name}`, `refs/pancode/${id}/${name}`);
+      user.git('update-ref', '-d', `refs/pancode/${id}/${name}`);
+    }
+    expect((await user.json<Amendment>(['discard', id])).value).toMatchObject({ id, type: 'discard' });
+    expect((await user.json<Failure>(['discard', id])).value.error.code).toBe('already-discarded');
+  });
+
   it('says what it cannot do', async () => {
     bench = await createBench(SCRIPT);
     const looked = await dispatch('Look');

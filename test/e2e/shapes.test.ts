@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Simulated, startSimulated } from '../../src/drivers/simulated/server.ts';
+import { removeTree } from '../../src/drivers/workspace/remove.ts';
 import type { Receipt } from '../../src/protocol/receipt.ts';
 import { createUser, type User } from '../fixtures/pancode.ts';
 import { contents } from './shapes/contents.ts';
@@ -49,7 +50,7 @@ describe.concurrent('dispatch, harvest, apply and undo', () => {
       await roundTrip(shape, at);
     } finally {
       // A row of 300 MB must not stay until the end.
-      fs.rmSync(beside, { recursive: true, force: true });
+      removeTree(beside);
     }
   });
 });

@@ -35,17 +35,20 @@ export function register(program: Command, context: CommandContext): void {
         );
       const answered = await sendAnswer(context, id, { decision: 'allow', files, except, always });
       context.output().document(answered, () => answeredText(answered));
-      context.exit(exitOfStatus(answered.outcome.status));
+      if (answered.outcome) context.exit(exitOfStatus(answered.outcome.status));
     });
 }
 
-export type WithOutcome = Answered & { outcome: Receipt['outcome'] };
+/** `outcome`: of the dispatch; null where it goes on. */
+export type WithOutcome = Answered & { outcome: Receipt['outcome'] | null };
 
 export const sendAnswer = (context: CommandContext, id: string, request: AnswerRequest): Promise<WithOutcome> =>
   context.client.call<WithOutcome>('POST', `/v1/questions/${encodeURIComponent(id)}/answer`, request);
 
 export function answeredText({ id, dispatch, decision, outcome }: WithOutcome): string {
-  const lines = [`${decision === 'allow' ? 'Yes' : 'No'} to ${id}.`, `${outcome.status}  ${visible(outcome.reason)}`];
+  const said = `${decision === 'allow' ? 'Yes' : 'No'} to ${id}.`;
+  if (!outcome) return `${said}\nThe agent goes on: follow it with \`pancode logs -f ${dispatch}\`.`;
+  const lines = [said, `${outcome.status}  ${visible(outcome.reason)}`];
   if (outcome.evidence.applied) lines.push(`Take it back with \`pancode undo ${dispatch}\`.`);
   return lines.join('\n');
 }

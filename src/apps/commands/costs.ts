@@ -40,10 +40,12 @@ export function costsText(costs: Costs): string {
   return [
     columns([[by.toUpperCase(), 'COST', 'KNOWN', 'UNKNOWN', 'BILLING'], ...rows]),
     '',
-    `total  ${usd(total.usd)} known, ${total.unknown} unknown (${total.known + total.unknown} receipts)`,
+    `total  ${total.usd === null ? 'nothing' : usd(total.usd)} known, ${total.unknown} unknown (${count(total.known + total.unknown)})`,
     ...Object.entries(total.billing).map(([name, sum]) => `  ${MEANING[name as keyof typeof MEANING](sum)}`),
   ].join('\n');
 }
+
+const count = (receipts: number): string => `${receipts} receipt${receipts === 1 ? '' : 's'}`;
 
 const usd = (value: number | null): string =>
   value === null ? 'unknown' : `$${value !== 0 && Math.abs(value) < 0.01 ? value.toFixed(4) : value.toFixed(2)}`;

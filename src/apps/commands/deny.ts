@@ -6,8 +6,8 @@ import { answeredText, sendAnswer } from './approve.ts';
 export function register(program: Command, context: CommandContext): void {
   program
     .command('deny <id>')
-    .description('say no to a question, by its id or that of its dispatch; the work is kept')
-    .option('--reason <text>', 'why; it goes into the receipt')
+    .description('say no to a question, by its id or that of its dispatch; no work is lost')
+    .option('--reason <text>', 'why; kept in its records, and told to an agent that waits for it')
     .addHelpText('after', examples('pancode deny 01JABC --reason "it drops the old name"'))
     .action(async (id: string, { reason }: { reason?: string }) => {
       const answered = await sendAnswer(context, id, { decision: 'deny', reason });

@@ -8,8 +8,7 @@ import { columns } from '../output.ts';
 export function register(program: Command, context: CommandContext): void {
   program
     .command('prune')
-    .description('free refs, journals and trash that were kept long enough; receipts stay')
-    .addHelpText('after', examples('pancode prune'))
+    .description('free refs, journals, trash and set-ups that were kept long enough; receipts stay')
     .option('--dry-run', 'only show what would go')
     .addHelpText('after', examples('pancode prune --dry-run', 'pancode prune'))
     .action(async (options: { dryRun?: boolean }) => {

@@ -29,10 +29,17 @@ export function register(program: Command, context: CommandContext): void {
     });
 }
 
+/** How each kind is answered. */
+const WAYS: Partial<Record<OpenQuestion['kind'], string>> & { apply: string } = {
+  apply: 'See a change with `pancode diff ID`, then `pancode approve ID` or `pancode deny ID`.',
+  action: 'Let an agent do it with `pancode approve ID`, or not with `pancode deny ID --reason TEXT`.',
+  ask: 'Answer an agent with `pancode answer ID TEXT`, or leave it to the agent with `pancode deny ID`.',
+};
+
 function listText(questions: OpenQuestion[]): string {
   if (questions.length === 0)
     return 'Nothing waits for you. A dispatch keeps its question open when it is started with --detach or --wait, or followed on a terminal.';
   const groups = collapse(questions).map(([first, ...others]) => questionText(first as OpenQuestion, others));
-  const first = questions[0] as OpenQuestion;
-  return `${groups.join('\n\n')}\n\nSee a change with \`pancode diff ${first.dispatch}\`, then \`pancode approve ID\` or \`pancode deny ID\`.`;
+  const ways = new Set(questions.map(({ kind }) => WAYS[kind] ?? WAYS.apply));
+  return [...groups, [...ways].join('\n')].join('\n\n');
 }

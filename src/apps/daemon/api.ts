@@ -27,8 +27,7 @@ export function createApi(plane: Plane, stop: () => void): Record<string, Handle
     'POST /v1/dispatches/:id/events': async (call) => {
       const client = await clientOf(call);
       dispatches.bringKeys(client.keys);
-      if (call.query.answers === '1')
-        call.signal.addEventListener('abort', plane.questions.attach(idOf(call)), { once: true });
+      if (call.query.answers === '1') call.signal.addEventListener('abort', plane.attach(idOf(call)), { once: true });
       const events = dispatches.stream(idOf(call), Number(call.query.from ?? 1), call.signal);
       // A dispatch that is not there is refused before the stream begins.
       return new EventStream(startedWith(await events.next(), events));
@@ -41,10 +40,10 @@ export function createApi(plane: Plane, stop: () => void): Record<string, Handle
     'POST /v1/dispatches/:id/discard': async (call) => plane.discard(idOf(call), await clientOf(call)),
     'POST /v1/prune': async (call) => plane.prune(await clientOf(call), call.query['dry-run'] === '1'),
     'POST /v1/dispatches/:id/send': async (call) => plane.send(call.id, (await body(call, SendRequest)).text),
-    'GET /v1/questions': () => ({ questions: plane.questions.list() }),
+    'GET /v1/questions': () => ({ questions: plane.questions() }),
     'POST /v1/answers-forget': async (call) => plane.forgetAnswers(await clientOf(call)),
     'POST /v1/questions/:id/answer': async (call) => plane.answer(call.id, await body(call, AnswerRequest)),
-    'GET /v1/receipts': ({ query }) => ({ receipts: plane.receipts(query) }),
+    'GET /v1/receipts': async ({ query }) => ({ receipts: await plane.receipts(query) }),
     'GET /v1/receipts/:id': (call) => plane.receipt(idOf(call)),
     'GET /v1/receipt-names': () => plane.receiptNames(),
     'GET /v1/costs': ({ query }) => plane.costs(query),

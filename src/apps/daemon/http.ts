@@ -30,20 +30,32 @@ export class EventStream {
 
 const MAX_BODY = 16 * 1024 * 1024;
 
-/** `routes` by method and path, such as `POST /v1/things/:id/do`. `log` gets what is a fault of ours. */
-export function createListener(routes: Record<string, Handler>, log: (line: string) => void): RequestListener {
+/** `routes` by method and path, such as `POST /v1/things/:id/do`. `log` gets what is a fault of ours. `otherwise`: why no other is answered. */
+export function createListener(
+  routes: Record<string, Handler>,
+  log: (line: string) => void,
+  otherwise: (asked: string) => PanError = noRoute,
+): RequestListener {
   const table = Object.entries(routes).map(([route, handler]) => ({ parts: route.split(/[ /]/), handler }));
   return (request, response) => {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    void answer(table, request, response, gone.signal).catch((error: unknown) => {
+    void answer(table, otherwise, request, response, gone.signal).catch((error: unknown) => {
       if (!gone.signal.aborted) refuse(response, error, log);
     });
   };
 }
 
+const noRoute = (asked: string): PanError =>
+  new PanError(
+    'no-route',
+    `The daemon knows no ${asked}.`,
+    'Use the pancode command of the same version as the daemon.',
+  );
+
 async function answer(
   table: { parts: string[]; handler: Handler }[],
+  otherwise: (asked: string) => PanError,
   request: IncomingMessage,
   response: ServerResponse,
   signal: AbortSignal,
@@ -53,12 +65,7 @@ async function answer(
   const fits = (parts: string[]) =>
     parts.length === wanted.length && parts.every((part, n) => part === ':id' || part === wanted[n]);
   const route = table.find(({ parts }) => fits(parts));
-  if (!route)
-    throw new PanError(
-      'no-route',
-      `The daemon knows no ${request.method} ${url.pathname}.`,
-      'Use the pancode command of the same version as the daemon.',
-    );
+  if (!route) throw otherwise(`${request.method} ${url.pathname}`);
   // A client of another version replaces this daemon and asks its successor: nothing is done for it here but to say who we are, and to end.
   const theirs = request.headers['x-pancode-version'];
   if (theirs !== VERSION && !['/v1/hello', '/v1/stop'].includes(url.pathname)) {

@@ -15,6 +15,7 @@ import { readProcessIdentity } from '../../drivers/sandbox/identity.ts';
 import { ANOTHER_RUNS } from '../../drivers/shim-process.ts';
 import { type NewEvent, openJournal } from '../../drivers/store/journal.ts';
 import { setAside } from '../../drivers/store/reserve.ts';
+import type { JournalEvent } from '../../protocol/event.ts';
 import { Job, StartPipe } from '../../protocol/job.ts';
 import { findAssets } from '../assets.ts';
 import { readEnvironment } from '../environment.ts';
@@ -47,13 +48,16 @@ async function main(): Promise<void> {
   const reserve = setAside(places.reserve);
   let run: Run | null = null;
   /** Without a journal nothing may go on: what is set aside is for the end alone. */
-  const emit = (event: NewEvent) => {
+  const emit = (event: NewEvent): JournalEvent | null => {
     try {
-      server.deliver(journal.append(event));
+      const written = journal.append(event);
+      server.deliver(written);
+      return written;
     } catch (error) {
-      process.stderr.write(`the journal cannot be written: ${String(error)}\n`);
-      if (reserve.release()) emit(event);
+      log(`the journal cannot be written: ${String(error)}`);
+      const late = reserve.release() ? emit(event) : null;
       run?.stop('disk');
+      return late;
     }
   };
 
@@ -65,6 +69,7 @@ async function main(): Promise<void> {
     runtime: runtimeOf(job.worker.runtime),
     makeRoom: reserve.release,
     emit,
+    log,
     token: randomBytes(24).toString('base64url'),
     assets: findAssets(),
     locale: environment.locale,
@@ -72,9 +77,10 @@ async function main(): Promise<void> {
     hide: [state, environment.roots.config],
     now: () => new Date(),
   });
-  const { stop, steer, finished } = run;
+  const { stop, steer, questions, finished } = run;
   server.onStop(stop);
   server.onSteer(steer);
+  server.serveQuestions(questions);
   process.stdout.write('ready\n');
 
   const result = await finished;
@@ -88,6 +94,9 @@ async function main(): Promise<void> {
   await server.close();
   process.exit(0);
 }
+
+/** Into the log of the dispatch. */
+const log = (line: string) => void process.stderr.write(`${line}\n`);
 
 /** A shim that ended without its result would be taken for one that crashed, so it waits for space. */
 async function untilWritten(write: () => void): Promise<void> {

@@ -32,7 +32,7 @@ export function askForUsage(body: string, facts: PromptFacts): string | null {
   if (options === undefined) return body.replace('{', '{"stream_options":{"include_usage":true},');
   const said = options !== null && (typeof options !== 'object' || (fields(options).include_usage ?? null) !== null);
   if (said) return null;
-  return JSON.stringify({ ...facts.fields, stream_options: { ...fields(options), include_usage: true } });
+  return written({ ...facts.fields, stream_options: { ...fields(options), include_usage: true } });
 }
 
 /** Where each wire puts what the model reads: Messages and Chat Completions, Responses, Gemini (which takes both spellings). */
@@ -49,8 +49,18 @@ export function promptBytes(body: string): number {
   const { fields: found } = readPrompt(body);
   if (!found) return Buffer.byteLength(body);
   const read = READ.map((name) => found[name]).filter((part) => part !== undefined);
-  const spoken = JSON.stringify(read, (key, value) =>
+  const spoken = written(read, (key, value) =>
     typeof value === 'string' && (NO_WORDS.includes(key) || value.startsWith('data:')) ? '' : value,
   );
-  return Buffer.byteLength(spoken);
+  return Buffer.byteLength(spoken ?? body);
+}
+
+/** null: nested too deeply to be written, though it could be read. */
+function written(value: unknown, replacer?: (key: string, value: unknown) => unknown): string | null {
+  try {
+    return JSON.stringify(value, replacer);
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
 }

@@ -46,10 +46,13 @@ export const responses: WireReader = {
       return fail(reading, response);
     }
     if (!Array.isArray(response.output)) return;
-    reading.understood = true;
     reading.model = text(response.model);
-    // A response in the background is answered before it is made.
-    if (response.status === 'queued' || response.status === 'in_progress') return;
+    // What it will take is not known: not estimated from an answer that is not there yet.
+    if (response.status === 'queued' || response.status === 'in_progress') {
+      reading.error = 'The answer is made in the background, where it is not counted.';
+      return;
+    }
+    reading.understood = true;
     end(reading, response);
   },
 

@@ -42,13 +42,19 @@ const DIRECTORY_RULES: { parts: string[]; rank: 'protected' | 'trust-boundary'; 
 
 const NAME_RULES: { name: RegExp; rank: 'protected' | 'trust-boundary'; why: string }[] = [
   { name: /^(\.mcp\.json|opencode\.json.*)$/, rank: 'trust-boundary', why: 'configures coding agents' },
-  { name: /^(agents|claude|gemini)\.md$/, rank: 'trust-boundary', why: 'instructs every later agent' },
+  {
+    name: /^(agents|claude|gemini)(\.local|\.override)?\.md$/,
+    rank: 'trust-boundary',
+    why: 'instructs every later agent',
+  },
   { name: /\.code-workspace$/, rank: 'trust-boundary', why: 'configures an editor, which may run it' },
   {
     name: /^(\.pre-commit-config\.ya?ml|\.?lefthook(-local)?\.y.*ml)$/,
     rank: 'trust-boundary',
     why: 'runs on git commands',
   },
+  // With `objects` and `refs` beside it git takes the directory for a bare repository, and runs what the file `config` there names.
+  { name: /^head$/, rank: 'trust-boundary', why: 'makes its directory a git repository' },
   { name: /^\.gitmodules$/, rank: 'trust-boundary', why: 'names repositories git fetches' },
   {
     name: /^(\.envrc|\.tool-versions|\.?mise(\.local)?\.toml)$/,

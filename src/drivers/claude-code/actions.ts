@@ -1,4 +1,5 @@
 /** What Claude Code's tools do, in our words; and which of them a job is offered. */
+import { changedLines } from '../../core/changed-lines.ts';
 import type { ActionRequest } from '../../core/contracts.ts';
 import { offeredActions } from '../../core/offered-actions.ts';
 import type { Job } from '../../protocol/job.ts';
@@ -23,7 +24,15 @@ const TOOLS: Record<string, [ActionClass, field: string]> = {
 export function actionOf(tool: string, input: Record<string, unknown>): ActionRequest {
   const [action, field] = TOOLS[tool] ?? ['other', ''];
   const named = input[field];
-  return { action, subject: typeof named === 'string' ? named : '', detail: JSON.stringify(input) };
+  return { action, subject: typeof named === 'string' ? named : '', detail: detailOf(input) };
+}
+
+/** The lines that go and come, where an input holds such; else the input as it is. */
+function detailOf(input: Record<string, unknown>): string {
+  const text = (field: string) => (typeof input[field] === 'string' ? input[field] : null);
+  const now = text('new_string') ?? text('content') ?? text('new_source');
+  if (now === null) return JSON.stringify(input);
+  return `${input.replace_all === true ? 'At every place:\n' : ''}${changedLines(text('old_string'), now)}`;
 }
 
 /**

@@ -13,6 +13,7 @@ import type { Upstream } from '../../protocol/job.ts';
 import type { MeteredRequest } from '../../protocol/usage.ts';
 import { readBody } from './bounded-body.ts';
 import { downstreamHeaders, redact, upstreamHeaders } from './headers.ts';
+import { hideKey } from './hide-key.ts';
 import { refuse } from './refusal.ts';
 import { askUpstream, plainBody, upstreamFault } from './upstream.ts';
 
@@ -61,6 +62,7 @@ export async function forward(door: Door, exchange: Exchange): Promise<MeteredRe
     firstTokenMs: null,
     retryAfterMs: null,
     error: null,
+    brokenBy: null,
   };
   try {
     const { answer, errorBody } = await answerOf(door, exchange, text, prompt);
@@ -78,6 +80,7 @@ export async function forward(door: Door, exchange: Exchange): Promise<MeteredRe
     } else Object.assign(metered, await passAnswer(door, exchange, answer, { text, prompt, elapsed }));
   } catch (error) {
     metered.error = signal.aborted ? String(signal.reason) : upstreamFault(error);
+    metered.brokenBy = signal.aborted ? 'here' : 'service';
     if (signal.aborted && route.generates) Object.assign(metered, unanswered(promptBytes(text)));
     refuse(response, door.upstream.wire, 502, metered.error);
   }
@@ -147,7 +150,9 @@ function passError(door: Door, { response }: Exchange, answer: IncomingMessage, 
   response.end(body);
 }
 
-type Passed = Partial<MeteredRequest> & Pick<MeteredRequest, 'complete' | 'error'>;
+type Passed = Partial<MeteredRequest> & Pick<MeteredRequest, 'complete' | 'error' | 'brokenBy'>;
+
+const WHOLE = { error: null, brokenBy: null };
 
 /** Passes a good answer on, chunk by chunk at the agent's pace. An answer that breaks off breaks off for the agent too. */
 async function passAnswer(
@@ -160,10 +165,12 @@ async function passAnswer(
   const streams = /^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '');
   const meter = meterAnswer(wire, streams ? 'stream' : null);
   const { body, decoded } = plainBody(answer);
+  const hide = hideKey(door.apiKey);
   let firstTokenMs: number | null = null;
-  let cut: string | null = null;
+  let cut: Pick<MeteredRequest, 'error' | 'brokenBy'> | null = null;
   body.once('error', (error: NodeJS.ErrnoException) => {
-    if (!signal.aborted) cut = `The model server broke off its answer (${error.code ?? error.message}).`;
+    if (signal.aborted) return;
+    cut = { error: `The model server broke off its answer (${error.code ?? error.message}).`, brokenBy: 'service' };
   });
   response.writeHead(answer.statusCode ?? 200, downstreamHeaders(answer.headers, { apiKey: door.apiKey, decoded }));
   response.flushHeaders();
@@ -174,16 +181,20 @@ async function passAnswer(
         for await (const chunk of chunks) {
           if (route.generates) meter.add(chunk);
           if (meter.kind === 'stream' && meter.reading.answerBytes > 0) firstTokenMs ??= asked.elapsed();
-          yield chunk;
+          yield hide(chunk);
         }
+        yield hide(null);
       },
       response,
       { signal },
     );
   } catch (error) {
-    cut ??= signal.aborted ? String(signal.reason) : `The answer could not be passed on (${(error as Error).message}).`;
+    const here = signal.aborted
+      ? String(signal.reason)
+      : `The answer could not be passed on (${(error as Error).message}).`;
+    cut ??= { error: here, brokenBy: 'here' };
   }
-  if (!route.generates) return { complete: cut === null, error: cut };
+  if (!route.generates) return { complete: cut === null, ...(cut ?? WHOLE) };
   meter.end();
   const { reading } = meter;
   const strange = 'The model server answered with something that is no answer of this kind of service.';
@@ -196,6 +207,9 @@ async function passAnswer(
     ...(names && { model: reading.model }),
     firstTokenMs,
     complete: reading.complete,
-    error: reading.error ?? cut ?? (reading.complete ? null : silent),
+    // What the service says of itself in its answer may be about what it was asked.
+    ...(reading.error !== null
+      ? { error: reading.error, brokenBy: null }
+      : (cut ?? (reading.complete ? WHOLE : { error: silent, brokenBy: 'service' }))),
   };
 }

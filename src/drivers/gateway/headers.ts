@@ -61,9 +61,17 @@ export function downstreamHeaders(
   return headers;
 }
 
-/** A service that repeats the key it was sent must not tell it to the agent, nor to the journal. */
-export const redact = (text: string, apiKey: string | null): string =>
-  apiKey ? text.replaceAll(apiKey, '[key]') : text;
+/** As much of a key as tells something of it, characters. */
+const TELLING = 6;
+
+/** A service that repeats the key it was sent must not tell it to the agent, nor to the journal; nor its beginning, where `text` was cut. */
+export function redact(text: string, apiKey: string | null): string {
+  if (!apiKey) return text;
+  const whole = text.replaceAll(apiKey, '[key]');
+  for (let length = apiKey.length - 1; length >= TELLING; length--)
+    if (whole.endsWith(apiKey.slice(0, length))) return `${whole.slice(0, -length)}[key]`;
+  return whole;
+}
 
 function passing(headers: IncomingHttpHeaders): [string, string | string[]][] {
   const named = String(headers.connection ?? '')

@@ -85,9 +85,9 @@ export async function runCalls(calls: Call[], parts: CallsHost): Promise<ToolRes
   return Promise.all(results);
 }
 
-/** Everything but reading is put to the shim; it answers by policy, or a person does. */
+/** Everything but reading and asking is put to the shim; it answers by policy, or a person does. */
 function needsAnswer(tool: Tool): boolean {
-  return tool.action !== 'file.read' && tool.action !== 'search';
+  return !['file.read', 'search', 'ask'].includes(tool.action);
 }
 
 async function runCall(call: Call, parts: CallsHost): Promise<ToolResult> {
@@ -101,7 +101,7 @@ async function runCall(call: Call, parts: CallsHost): Promise<ToolResult> {
   parts.emit({ type: 'tool', callId: call.id, name: tool.name, action: tool.action, subject });
   if (parts.host.signal.aborted) return report(call, { ok: false, text: 'Cancelled.' }, false, parts);
   if (needsAnswer(tool)) {
-    const answer = await parts.ask({ action: tool.action, subject, detail: JSON.stringify(args) });
+    const answer = await parts.ask({ action: tool.action, subject, detail: tool.detail?.(args) ?? '' });
     if (!answer.allow) return report(call, { ok: false, text: `Denied: ${answer.reason}` }, true, parts);
   }
   try {

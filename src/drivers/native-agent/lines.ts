@@ -30,6 +30,8 @@ export type NativeInput = z.infer<typeof NativeInput>;
 /** Later lines on stdin. The end of stdin means the same as `cancel`. */
 export const NativeCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('answer'), id: z.number(), allow: z.boolean(), reason: z.string() }),
+  /** What the agent is told to its `question` with the same id. */
+  z.object({ type: z.literal('reply'), id: z.number(), ok: z.boolean(), text: z.string() }),
   z.object({ type: z.literal('cancel') }),
   /** A person's words; answered by `told`. */
   z.object({ type: z.literal('message'), id: z.number(), text: z.string() }),
@@ -38,6 +40,9 @@ export type NativeCommand = z.infer<typeof NativeCommand>;
 
 /** A line on stdout that is no event: whether a `message` will be part of the next model request. */
 export const NativeTold = z.object({ type: z.literal('told'), id: z.number(), ok: z.boolean() });
+
+/** A line on stdout that is no event: a question to a person; the agent waits for the `reply` with the same id. */
+export const NativeQuestion = z.object({ type: z.literal('question'), id: z.number(), question: z.string() });
 
 /** A line on stdout that is no event: the agent waits for the `answer` with the same id. */
 export const NativeAsk = z.object({

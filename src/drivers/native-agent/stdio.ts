@@ -1,6 +1,6 @@
 /** The agent process's two pipes: commands come in as lines, events and questions go out as lines. */
 import type { Readable, Writable } from 'node:stream';
-import type { ActionAnswer, ActionRequest } from '../../core/contracts.ts';
+import type { ActionAnswer, ActionRequest, ToolResult } from '../../core/contracts.ts';
 import type { AgentEvent } from '../../protocol/event.ts';
 import { splitLines } from '../lines.ts';
 import { Inbox } from './inbox.ts';
@@ -9,6 +9,8 @@ import { NativeCommand, NativeInput } from './lines.ts';
 /** Text is gathered for this long: one event per word would cost the shim a disk write each. */
 const GATHER_MS = 50;
 
+const UNANSWERED: ToolResult = { ok: false, text: 'The dispatch was cancelled.' };
+
 export interface AgentStdio {
   input: NativeInput;
   /** Aborted by a `cancel` line and by the end of stdin. */
@@ -16,6 +18,8 @@ export interface AgentStdio {
   emit(event: AgentEvent): void;
   /** Resolves with the shim's answer; a cancelled run answers no. */
   ask(request: ActionRequest): Promise<ActionAnswer>;
+  /** Resolves with what a person says, or with why nobody does. */
+  askPerson(question: string): Promise<ToolResult>;
   /** What a person has told the agent. */
   inbox: Inbox;
 }
@@ -24,10 +28,13 @@ export interface AgentStdio {
 export async function openStdio(stdin: Readable, stdout: Writable): Promise<AgentStdio | null> {
   const cancel = new AbortController();
   const waiting = new Map<number, (answer: ActionAnswer) => void>();
+  const questions = new Map<number, (reply: ToolResult) => void>();
   const stop = () => {
     cancel.abort();
     for (const answer of waiting.values()) answer({ allow: false, reason: 'The dispatch was cancelled.' });
     waiting.clear();
+    for (const reply of questions.values()) reply(UNANSWERED);
+    questions.clear();
   };
   // Whoever reads us is gone: nothing we do can be seen any more.
   stdout.on('error', stop);
@@ -43,7 +50,10 @@ export async function openStdio(stdin: Readable, stdout: Writable): Promise<Agen
         const command = NativeCommand.parse(JSON.parse(text));
         if (command.type === 'cancel') stop();
         else if (command.type === 'message') write({ type: 'told', id: command.id, ok: inbox.add(command.text) });
-        else {
+        else if (command.type === 'reply') {
+          questions.get(command.id)?.({ ok: command.ok, text: command.text });
+          questions.delete(command.id);
+        } else {
           waiting.get(command.id)?.({ allow: command.allow, reason: command.reason });
           waiting.delete(command.id);
         }
@@ -69,6 +79,16 @@ export async function openStdio(stdin: Readable, stdout: Writable): Promise<Agen
         waiting.set(id, resolve);
         gathered.flush();
         write({ type: 'ask', id, ...request });
+      });
+    },
+    askPerson(question) {
+      if (cancel.signal.aborted) return Promise.resolve(UNANSWERED);
+      asked += 1;
+      const id = asked;
+      return new Promise((resolve) => {
+        questions.set(id, resolve);
+        gathered.flush();
+        write({ type: 'question', id, question });
       });
     },
   };

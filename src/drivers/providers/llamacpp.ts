@@ -38,6 +38,7 @@ const provider: Provider = {
         reason: 'llama-server is loading its model',
         models: listed.flatMap((model) => entry(model, {}, false)),
       };
+    if ([health, props, models].some(({ kind }) => kind === 'silent')) return 'silent';
     if (!named) {
       // Its health needs no key, everything else does.
       const open = text(bodyOf(health).status) === 'ok';

@@ -24,6 +24,7 @@ const provider: Provider = {
     const ask = (path: string) => askJson(`${base}${path}`, { timeoutMs, headers: bearer(apiKey) });
     const [v1, v0, plain] = await Promise.all([ask('/api/v1/models'), ask('/api/v0/models'), ask('/v1/models')]);
     const answers = [v1, v0, plain];
+    if (answers.some(({ kind }) => kind === 'silent')) return 'silent';
     if (answers.every((one) => one.kind === 'answer' && (one.status === 401 || one.status === 403)))
       return { state: 'auth-required', reason: `${base} wants LM Studio’s API token`, models: [] };
     const known = answers.some(isLmStudio);

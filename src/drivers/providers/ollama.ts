@@ -52,6 +52,7 @@ const provider: Provider = {
     const ask = (path: string, post?: unknown) =>
       askJson(`${base}${path}`, { timeoutMs, headers: bearer(apiKey), post });
     const [version, tags, running] = await Promise.all([ask('/api/version'), ask('/api/tags'), ask('/api/ps')]);
+    if (version.kind === 'silent' || tags.kind === 'silent') return 'silent';
     if (version.kind !== 'answer') return null;
     if (version.status === 401 || version.status === 403)
       return { state: 'auth-required', reason: `${base} wants a key (HTTP ${version.status})`, models: [] };

@@ -11,7 +11,7 @@ const provider: Provider = {
   discoverUrls: () => [],
 
   /**
-   * Only a service that is not there, or says that the key is wrong, is not ready: many do not list their models, and one that is
+   * Only a service that is not there, cannot be spoken with, or says that the key is wrong, is not ready: many do not list their models, and one that is
    * busy answers late.
    */
   async probe(url, { apiKey, timeoutMs }) {
@@ -21,6 +21,12 @@ const provider: Provider = {
       headers: bearer(apiKey),
     });
     if (answer.kind === 'absent') return null;
+    if (answer.kind === 'broken')
+      return {
+        state: 'unavailable',
+        reason: `${base} accepts connections and then fails (${answer.reason})`,
+        models: [],
+      };
     if (answer.kind === 'silent')
       return { state: 'ready', reason: `${base} accepts connections but did not list its models in time`, models: [] };
     if (answer.kind === 'refused')

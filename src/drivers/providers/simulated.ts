@@ -15,6 +15,7 @@ const provider: Provider = {
 
   async probe(url, { timeoutMs }) {
     const answer = await askJson(`${withoutVersion(url)}/v1/models`, { timeoutMs });
+    if (answer.kind === 'silent') return 'silent';
     if (answer.kind !== 'answer' || answer.status !== 200) return null;
     const data: unknown = (answer.body as { data?: unknown } | null | undefined)?.data;
     const ids = (Array.isArray(data) ? data : []).flatMap((model: { id?: unknown; owned_by?: unknown } | null) =>

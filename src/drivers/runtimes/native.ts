@@ -6,7 +6,7 @@ import { type AgentEnd, AgentEvent } from '../../protocol/event.ts';
 import type { Job } from '../../protocol/job.ts';
 import { agentLines } from '../agent-lines.ts';
 import type { Line } from '../lines.ts';
-import { NativeAsk, type NativeCommand, type NativeInput, NativeTold } from '../native-agent/lines.ts';
+import { NativeAsk, type NativeCommand, type NativeInput, NativeQuestion, NativeTold } from '../native-agent/lines.ts';
 
 /** Longest silence of a model server: a large prompt on a local model takes minutes before the first word. */
 const IDLE_MS = 600_000;
@@ -88,6 +88,9 @@ async function* run(job: Job, host: RunHost): AsyncGenerator<AgentEvent, void> {
       if ('ask' in heard) {
         const { id, action, subject, detail } = heard.ask;
         void host.ask({ action, subject, detail }).then((answer) => send({ type: 'answer', id, ...answer }));
+      } else if ('question' in heard) {
+        const { id, question } = heard;
+        void host.askPerson(question).then((reply) => send({ type: 'reply', id, ...reply }));
       } else if ('told' in heard) {
         telling.get(heard.told.id)?.(heard.told.ok ? null : 'It is through with its work.');
         telling.delete(heard.told.id);
@@ -139,7 +142,11 @@ function serverName(job: Job): string {
   return job.worker.endpoint === null ? origin : `${job.worker.endpoint} (${origin})`;
 }
 
-type Heard = { event: AgentEvent } | { ask: NativeAsk } | { told: { id: number; ok: boolean } };
+type Heard =
+  | { event: AgentEvent }
+  | { ask: NativeAsk }
+  | { id: number; question: string }
+  | { told: { id: number; ok: boolean } };
 
 function understand(line: Line): Heard {
   let value: unknown;
@@ -153,6 +160,8 @@ function understand(line: Line): Heard {
   }
   const ask = NativeAsk.safeParse(value);
   if (ask.success) return { ask: ask.data };
+  const question = NativeQuestion.safeParse(value);
+  if (question.success) return question.data;
   const told = NativeTold.safeParse(value);
   if (told.success) return { told: told.data };
   const event = AgentEvent.safeParse(value);

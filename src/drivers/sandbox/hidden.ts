@@ -19,7 +19,9 @@ const MOST_HIDDEN = 1_500;
  */
 export async function hiddenFiles(root: string): Promise<string[]> {
   const hidden = new Set<string>();
-  const dirs = [root];
+  // Names are bytes: as latin1 text every one of them survives.
+  const top = Buffer.from(root).toString('latin1');
+  const dirs = [top];
   let slice = performance.now();
   for (let dir = dirs.pop(); dir !== undefined; dir = dirs.pop()) {
     const packages = PACKAGES.has(path.basename(dir));
@@ -28,10 +30,10 @@ export async function hiddenFiles(root: string): Promise<string[]> {
       const file = path.join(dir, entry.name);
       if (entry.isDirectory()) {
         if (entry.name !== 'objects' || path.basename(dir) !== '.git') dirs.push(file);
-      } else if (entry.isSocket() || entry.isFIFO()) hidden.add(file);
+      } else if (entry.isSocket() || entry.isFIFO()) hidden.add(asText(file));
       else if (isSecretName(entry.name)) {
         const target = entry.isSymbolicLink() ? realFile(file) : file;
-        if (target && within(target, root)) hidden.add(target);
+        if (target && within(target, top)) hidden.add(asText(target));
       }
     }
     if (hidden.size > MOST_HIDDEN) throw tooMany(root);
@@ -43,24 +45,41 @@ export async function hiddenFiles(root: string): Promise<string[]> {
   return [...hidden];
 }
 
-/** `.env`, `.env.local`, `.env.production` and ssh keys, but not the examples people commit. */
+/** `.env`, `.env.production`, `.envrc` and ssh keys, but not the examples people commit. */
 function isSecretName(name: string): boolean {
-  if (/^\.env(\..+)?$/.test(name)) return !/\.(example|sample|template|dist)$/.test(name);
+  if (name.startsWith('.env')) return !/\.(example|sample|template|dist)$/.test(name);
   return /^id_(rsa|dsa|ecdsa|ed25519)(_sk)?$/.test(name);
 }
 
+/** `dir`, and the names given, are latin1 text. */
 function list(dir: string): fs.Dirent[] {
   try {
-    return fs.readdirSync(dir, { withFileTypes: true });
+    return fs.readdirSync(Buffer.from(dir, 'latin1'), {
+      withFileTypes: true,
+      encoding: 'latin1',
+    }) as unknown as fs.Dirent[];
   } catch {
     return []; // not readable for us, so not for the agent either; or gone meanwhile
   }
 }
 
+/** Throws PanError for a name that is no text: bubblewrap cannot be told it, so what has it would show. */
+function asText(file: string): string {
+  const bytes = Buffer.from(file, 'latin1');
+  const text = bytes.toString('utf8');
+  if (Buffer.from(text).equals(bytes)) return text;
+  throw new PanError(
+    'unhidden-secret',
+    `${text} cannot be hidden from an agent, because a part of its name is no valid UTF-8.`,
+    'Rename it, or work with --base HEAD.',
+    EXIT.usage,
+  );
+}
+
 function realFile(link: string): string | null {
   try {
-    const target = fs.realpathSync(link);
-    return fs.statSync(target).isFile() ? target : null;
+    const target = fs.realpathSync.native(Buffer.from(link, 'latin1'), 'buffer');
+    return fs.statSync(target).isFile() ? target.toString('latin1') : null;
   } catch {
     return null; // a link that leads nowhere shows nothing
   }

@@ -34,6 +34,13 @@ export function sharedDirectories(
 
 function shareAt(project: string, copy: string, relative: string, notice: (text: string) => void): Share[] {
   const at = path.join(project, relative);
+  // The user's checkout may have a link where the copy has a directory: it leads anywhere.
+  const parent = path.dirname(at);
+  if (!fs.existsSync(parent)) return [];
+  if (fs.realpathSync(parent) !== parent) {
+    if (fs.existsSync(at)) notice(`${relative} is not shared: in your checkout it is reached through a link.`);
+    return [];
+  }
   const stat = fs.lstatSync(at, { throwIfNoEntry: false });
   if (stat?.isDirectory()) {
     if (occupied(copy, relative)) return [];

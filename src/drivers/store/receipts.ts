@@ -7,11 +7,12 @@ export type ChainLine = Receipt | Amendment;
 
 /** Whether a line has what the index needs. A line of the file may be anything: a person can edit it. */
 export function isReceipt(line: unknown): line is Receipt {
-  const { schema, id, project, time, agent, worker, outcome, cost } = (line ?? {}) as Partial<Receipt>;
+  const { schema, id, project, time, agent, worker, outcome, session, cost } = (line ?? {}) as Partial<Receipt>;
   const words = [id, project, agent?.name, worker?.id, outcome?.status, cost?.billing];
   return (
     schema === 1 &&
     words.every((word) => typeof word === 'string') &&
+    [worker?.model, session].every((word) => typeof (word ?? '') === 'string') &&
     !Number.isNaN(Date.parse(time?.ended ?? '')) &&
     (cost?.usd === null || Number.isFinite(cost?.usd))
   );
@@ -53,13 +54,14 @@ export function appendToChain<T extends object>(
 }
 
 /**
- * Walks the whole lines from byte `from`. A torn last line is not visited. Returns the offset after the last whole line.
- * `visit` gets `null` for a line that is not JSON.
+ * Walks the whole lines from byte `from`, or, with `least`, those that begin in the next so many bytes. A torn last line is not visited.
+ * Returns the offset after the last line visited. `visit` gets `null` for a line that is not JSON.
  */
 export function walkChain(
   file: string,
   from: number,
   visit: (record: ChainLine | null, place: LinePlace) => void,
+  least = Number.POSITIVE_INFINITY,
 ): number {
   let fd: number;
   try {
@@ -71,10 +73,10 @@ export function walkChain(
   try {
     let offset = from;
     let rest = Buffer.alloc(0);
-    const chunk = Buffer.alloc(1 << 20);
+    const chunk = Buffer.alloc(Math.min(least, 1 << 20));
     for (;;) {
       const n = fs.readSync(fd, chunk, 0, chunk.length, offset + rest.length);
-      if (n === 0) return offset;
+      if (n === 0 || offset - from >= least) return offset;
       rest = Buffer.concat([rest, chunk.subarray(0, n)]);
       let start = 0;
       for (let end = rest.indexOf(10, start); end >= 0; end = rest.indexOf(10, start)) {
@@ -100,14 +102,40 @@ export function readLine(file: string, place: LinePlace): ChainLine {
   }
 }
 
+/** Offset after the last whole line. */
+export function endOfLines(file: string): number {
+  let end = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (end === 0) return 0;
+  const fd = fs.openSync(file, 'r');
+  try {
+    const block = Buffer.alloc(1 << 16);
+    while (end > 0) {
+      const begin = Math.max(0, end - block.length);
+      const read = fs.readSync(fd, block, 0, end - begin, begin);
+      const found = block.subarray(0, read).lastIndexOf(10);
+      if (found >= 0) return begin + found + 1;
+      end = begin;
+    }
+    return 0;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
 /** Cuts a torn last line off (its writer was killed before the line was whole), keeping the bytes beside the file. */
 export function mendTail(file: string, whole: number): number {
   const size = fs.existsSync(file) ? fs.statSync(file).size : 0;
   if (size <= whole) return 0;
-  const bytes = fs.readFileSync(file).subarray(whole);
-  fs.writeFileSync(`${file}.torn`, Buffer.concat([bytes, Buffer.from('\n')]), { flag: 'a', mode: 0o600 });
-  fs.truncateSync(file, whole);
-  return bytes.length;
+  const fd = fs.openSync(file, 'r+');
+  try {
+    const bytes = Buffer.alloc(size - whole);
+    fs.readSync(fd, bytes, 0, bytes.length, whole);
+    fs.writeFileSync(`${file}.torn`, Buffer.concat([bytes, Buffer.from('\n')]), { flag: 'a', mode: 0o600 });
+    fs.ftruncateSync(fd, whole);
+    return bytes.length;
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 /** Checks every link. `faults` names line numbers from 1. */

@@ -1,5 +1,6 @@
 /** edit: replaces a piece of a text file. */
 import * as z from 'zod';
+import { changedLines } from '../../core/changed-lines.ts';
 import type { Tool } from '../../core/contracts.ts';
 import { editText } from '../../core/text-edit.ts';
 import { failed, fileFailure, readText, replaceFile, resolvePath } from '../native-agent/tool-files.ts';
@@ -19,6 +20,7 @@ const tool: Tool<Args> = {
     'Replace a piece of a text file. `old` must be exact and occur once: take in enough lines around it. Read the file first. To create a file use write.',
   parameters,
   subject: (args) => args.path,
+  detail: (args) => `${args.all ? 'At every place:\n' : ''}${changedLines(args.old, args.new)}`,
   async run(args, host) {
     if (args.old === args.new) return failed('`old` and `new` are the same: there is nothing to change.');
     try {

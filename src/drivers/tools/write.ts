@@ -1,5 +1,6 @@
 /** write: a file as a whole. */
 import * as z from 'zod';
+import { changedLines } from '../../core/changed-lines.ts';
 import type { Tool } from '../../core/contracts.ts';
 import { fileFailure, replaceFile, resolvePath } from '../native-agent/tool-files.ts';
 
@@ -16,6 +17,7 @@ const tool: Tool<Args> = {
     'Create a file or replace it as a whole; missing directories are made. To change a part of a file use edit.',
   parameters,
   subject: (args) => args.path,
+  detail: (args) => changedLines(null, args.content),
   async run(args, host) {
     try {
       const { created } = await replaceFile(resolvePath(args.path, host.cwd), args.content);

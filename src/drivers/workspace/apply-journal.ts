@@ -52,6 +52,14 @@ export type Journal =
 
 export const oldBytes = (dir: string, n: number) => path.join(dir, 'old', String(n));
 
+/** Whether an apply was taken back, also where a crash left that in the journal of the undo alone. */
+export function isUndone(apply: Journal, undo: Journal): boolean {
+  return (
+    apply.state === 'undone' ||
+    (apply.state === 'applied' && undo.state === 'applied' && undo.plan.undoes === apply.plan.nonce)
+  );
+}
+
 /** Throws PanError for a plan that cannot be read. */
 export function readJournal(dir: string): Journal {
   const file = path.join(dir, 'plan.json');

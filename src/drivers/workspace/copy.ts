@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { objectsInside } from '../../core/places.ts';
+import { PanError } from '../../protocol/error.ts';
 import { userExcludes } from './excludes.ts';
 import { type GitHost, git } from './git.ts';
 import type { Project } from './inspect.ts';
@@ -34,7 +35,24 @@ export async function createCopy(
     checkOut(project, host, options.commit, options, userExcludes(project)),
   ]);
   await showUserForm(project, host, filters, checkout);
+  makeStart(project, options.dir);
   copyIndex(path.join(options.dir, '.git', 'index'), pristineIndex(options.dir));
+}
+
+/** git knows no empty directories, and an ignored one is in no commit; the agent starts there all the same. A link on the way is not followed. */
+function makeStart(project: Project, dir: string): void {
+  let at = dir;
+  for (const name of path.relative(project.root, project.cwd).split('/').filter(Boolean)) {
+    at = path.join(at, name);
+    const stat = fs.lstatSync(at, { throwIfNoEntry: false });
+    if (!stat) fs.mkdirSync(at);
+    else if (!stat.isDirectory())
+      throw new PanError(
+        'no-start',
+        `${project.cwd} is no directory in what the dispatch starts from.`,
+        'Start in another directory, or from another revision.',
+      );
+  }
 }
 
 /** A fresh checkout of a commit, for the check command. */

@@ -13,6 +13,8 @@ interface Given {
   path: string;
   /** Of a file's content; null: a directory. */
   sha256: string | null;
+  /** Of a file. */
+  bytes: number | null;
 }
 
 export interface Giving {
@@ -47,7 +49,7 @@ export function giveFiles(from: string, names: string[], maxBytes: number, givin
     const bytes = fs.readFileSync(path.join(from, name));
     const mode = fs.statSync(path.join(from, name)).mode & 0o777;
     fs.writeFileSync(path.join(giving.copy, name), bytes, { flag: 'wx', mode });
-    given.push({ path: name, sha256: sha256(bytes) });
+    given.push({ path: name, sha256: sha256(bytes), bytes: bytes.length });
   }
   remember(giving.list, given);
   return given.map((each) => each.path);
@@ -56,7 +58,7 @@ export function giveFiles(from: string, names: string[], maxBytes: number, givin
 /** Gives the copy a directory of its own with the content of `host`, times kept, sharing blocks where the file system can. */
 export function giveDirectory(host: string, relative: string, giving: Giving): void {
   if (!makePlace(giving.copy, relative)) return;
-  remember(giving.list, [{ path: relative, sha256: null }]);
+  remember(giving.list, [{ path: relative, sha256: null, bytes: null }]);
   const to = path.join(giving.copy, relative);
   const ran = spawnSync('cp', ['-a', '--reflink=auto', '--', host, to], { encoding: 'utf8' });
   if (ran.status === 0) return;
@@ -70,12 +72,14 @@ export function giveDirectory(host: string, relative: string, giving: Giving): v
  */
 export function takeBack(giving: Giving & { keep: string }): void {
   const { copy, list, keep, notice } = giving;
-  for (const { path: name, sha256: known } of readList(list)) {
+  for (const given of readList(list)) {
+    const { path: name } = given;
     const at = path.join(copy, name);
     if (!throughDirectories(copy, name)) continue;
     const stat = fs.lstatSync(at, { throwIfNoEntry: false });
     if (!stat) continue;
-    if (known === null ? stat.isDirectory() : stat.isFile() && sha256(fs.readFileSync(at)) === known) {
+    unlock(at, stat);
+    if (given.sha256 === null ? stat.isDirectory() : isAsGiven(at, stat, given)) {
       removeTree(at);
       continue;
     }
@@ -84,6 +88,17 @@ export function takeBack(giving: Giving & { keep: string }): void {
     fs.renameSync(at, kept);
     notice(`The agent changed ${name}, which is copied in and never part of a result; its version is kept in ${kept}.`);
   }
+}
+
+/** An agent may have put anything there: what has another size is not read. */
+function isAsGiven(file: string, stat: fs.Stats, given: Given): boolean {
+  return stat.isFile() && stat.size === given.bytes && sha256(fs.readFileSync(file)) === given.sha256;
+}
+
+/** Gives the owner back what an agent took from itself. */
+function unlock(file: string, stat: fs.Stats): void {
+  const needed = stat.isDirectory() ? 0o700 : stat.isFile() ? 0o400 : 0;
+  if ((stat.mode & needed) !== needed) fs.chmodSync(file, (stat.mode & 0o777) | needed);
 }
 
 function cannotGive(from: string, name: string, maxBytes: number): string | null {
@@ -117,6 +132,7 @@ function throughDirectories(copy: string, name: string): boolean {
     const stat = fs.lstatSync(at, { throwIfNoEntry: false });
     if (!stat) return true;
     if (!stat.isDirectory()) return false;
+    unlock(at, stat);
   }
   return true;
 }

@@ -36,6 +36,8 @@ const DISCARDED = 'discarded.json';
 
 /** A git directory of the agent's making must not be one any more: whoever looks into the trash with git would run what it configures. */
 const DISARMED = 'git-directory';
+/** A bare one is told by its HEAD. */
+const DISARMED_HEAD = 'git-HEAD';
 
 /**
  * Moves what an agent left beside its result from its copy into the trash, as far as it fits. Again without harm after a crash. What is not
@@ -126,8 +128,9 @@ function foundAs(copy: string, shown: string): Name[] {
 }
 
 function disarm(file: Buffer, name: string): Buffer {
-  if (name !== '.git') return file;
-  const to = Buffer.concat([file.subarray(0, file.lastIndexOf('/') + 1), Buffer.from(DISARMED)]);
+  if (name !== '.git' && name !== 'HEAD') return file;
+  const instead = name === '.git' ? DISARMED : DISARMED_HEAD;
+  const to = Buffer.concat([file.subarray(0, file.lastIndexOf('/') + 1), Buffer.from(instead)]);
   removeTree(to.toString());
   fs.renameSync(file, to);
   return to;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { countedFrom } from '../../../src/core/meter/counted.ts';
+import { countedFrom, NOT_COUNTED } from '../../../src/core/meter/counted.ts';
 import { WIRES, type Wire } from '../../../src/protocol/words.ts';
 import {
   chatStream,
@@ -222,7 +222,11 @@ test('a response that stopped at a limit is whole and measured; one that is stil
       { input: 10, output: 4, grade: 'measured' },
     ]);
   const queued = JSON.stringify({ status: 'queued', output: [], usage: null, error: null });
-  expect(read('openai-responses', queued)).toMatchObject({ understood: true, complete: false, stopped: false });
+  expect(read('openai-responses', queued)).toMatchObject({
+    complete: false,
+    error: expect.stringContaining('background'),
+  });
+  expect(counted('openai-responses', queued)).toEqual(NOT_COUNTED);
 });
 
 test('items that come whole count as what was said', () => {

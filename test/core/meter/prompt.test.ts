@@ -44,6 +44,9 @@ test('the size of a prompt is that of its words: no images, no settings', () => 
   const link = { type: 'image_url', image_url: { url: `data:image/png;base64,${'A'.repeat(100_000)}` } };
   expect(promptBytes(JSON.stringify({ messages: [{ content: [image, link] }] }))).toBeLessThan(300);
   expect(promptBytes('no json')).toBe(7);
+  const deep = `{"stream":true,"stream_options":{},"messages":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+  expect(promptBytes(deep)).toBe(deep.length);
+  expect(askForUsage(deep, readPrompt(deep))).toBeNull();
 });
 
 test('the same on the other wires', () => {

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { pose } from '../../fixtures/http-server.ts';
 import { tempDir } from '../../fixtures/temp.ts';
@@ -276,6 +277,22 @@ describe('keys and headers', () => {
     });
   });
 
+  test('a good answer that repeats the key tells it the agent neither, in whatever pieces it comes', async () => {
+    const said = `{"model":"m","content":[{"type":"text","text":"${KEY} s sk-real"}],"stop_reason":"end_turn"}`;
+    const text = `${said} ${KEY}${KEY} ${KEY.slice(0, 9)}`;
+    const server = await pose(async (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length });
+      for (let at = 0; at < text.length; at += 7) {
+        response.write(text.slice(at, at + 7));
+        await setImmediate();
+      }
+      response.end();
+    });
+    const gateway = await gatewayTo(server.url, 'anthropic-messages', socketDir('good-echo'));
+    const hidden = text.replaceAll(KEY, '*'.repeat(KEY.length));
+    expect(await ask(gateway)).toMatchObject({ whole: true, text: hidden });
+  });
+
   test('a key in an error inside a good stream does not reach the journal', async () => {
     const server = await pose((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -285,6 +302,20 @@ describe('keys and headers', () => {
     await ask(gateway);
     expect(gateway.finished[0]).toMatchObject({ complete: false, error: 'bad [key]' });
   });
+
+  test.each([true, false])(
+    'nor does the beginning of one where a long error is cut (in a stream: %s)',
+    async (streams) => {
+      const text = JSON.stringify({ type: 'error', error: { message: `${'x'.repeat(280)} ${KEY}` } });
+      const server = await pose((_request, response) => {
+        response.writeHead(streams ? 200 : 400, { 'content-type': streams ? 'text/event-stream' : 'application/json' });
+        response.end(streams ? `event: error\ndata: ${text}\n\n` : text);
+      });
+      const gateway = await gatewayTo(server.url, 'anthropic-messages', socketDir(`cut-${streams}`));
+      await ask(gateway);
+      expect(gateway.finished[0]!.error).toBe(`${'x'.repeat(280)} [key]`);
+    },
+  );
 
   test.each([301, 302, 307, 308])('a redirect (%i) is not followed', async (status) => {
     const other = await pose(ok);

@@ -45,6 +45,7 @@ test('a server that is not there: a 502 the client understands, a reason, and no
     grade: 'unknown',
     complete: false,
     error: expect.stringContaining('ECONNREFUSED'),
+    brokenBy: 'service',
   });
 });
 
@@ -122,6 +123,7 @@ test('a stream that is cut is cut for the agent too, and its tokens are an estim
     grade: 'estimated',
     complete: false,
     error: expect.stringContaining('broke off'),
+    brokenBy: 'service',
   });
 });
 
@@ -135,6 +137,7 @@ test('a stream that ends early but politely is not complete', async () => {
     complete: false,
     grade: 'estimated',
     error: expect.stringContaining('end marker'),
+    brokenBy: 'service',
   });
 });
 
@@ -164,6 +167,7 @@ test('a garbage page with status 200 is unknown', async () => {
     grade: 'unknown',
     complete: false,
     error: expect.stringContaining('no answer of this kind'),
+    brokenBy: 'service',
   });
 });
 
@@ -188,6 +192,7 @@ test('the agent that goes takes its request along, before the answer and in the 
     grade: 'estimated',
     complete: false,
     error: expect.stringContaining('agent closed'),
+    brokenBy: 'here',
   });
 
   const agent = new http.Agent();
@@ -202,8 +207,26 @@ test('the agent that goes takes its request along, before the answer and in the 
     grade: 'estimated',
     complete: false,
     error: expect.stringContaining('agent closed'),
+    brokenBy: 'here',
   });
   expect(gateway.finished[1]!.input).toBeGreaterThan(100);
+});
+
+test('an agent that goes after a request of a hundred thousand brackets does no harm', async () => {
+  const server = await pose(() => {}); // never answers
+  const gateway = await gatewayTo(server.url, 'anthropic-messages', dir);
+  const agent = new http.Agent();
+  const body = `{"model":"m","messages":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+  const sent = begin(gateway, { body, agent });
+  await until(() => server.seen.length === 1);
+  for (const sockets of Object.values(agent.sockets)) for (const socket of sockets ?? []) socket.destroy();
+  await expect(sent).rejects.toThrow();
+  await until(() => gateway.finished.length === 1);
+  expect(gateway.finished[0]).toMatchObject({
+    input: Math.ceil(body.length / 4),
+    grade: 'estimated',
+    brokenBy: 'here',
+  });
 });
 
 test('a slow reader slows the server down: the answer is not piled up here', async () => {
@@ -272,6 +295,7 @@ test('closing cuts what is open, reports each of it once, and does not wait for 
       complete: false,
       grade: 'estimated',
       error: 'The dispatch ended before the answer did.',
+      brokenBy: 'here',
     });
   await expect(begin(gateway)).rejects.toThrow();
 });

@@ -56,6 +56,7 @@ test('a Messages stream passes byte for byte and is measured', async () => {
       firstTokenMs: expect.any(Number),
       retryAfterMs: null,
       error: null,
+      brokenBy: null,
     },
   ]);
   const [request] = gateway.finished;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import anthropic from '../../../src/drivers/providers/anthropic.ts';
-import { conformProvider } from '../../conformance/providers.ts';
+import { conformProvider, modelsOf } from '../../conformance/providers.ts';
 import { cloudProvider } from './cloud.ts';
 
 conformProvider(anthropic, { asks: true });
@@ -8,5 +8,5 @@ cloudProvider(anthropic, { path: '/v1/models', keyHeader: 'x-api-key', keyed: (k
 
 it('has a frontier model first', async () => {
   const answer = await anthropic.probe('https://api.anthropic.com/v1', { apiKey: 'k', timeoutMs: 1 });
-  expect(answer!.models[0]!.tier).toBe('frontier');
+  expect(modelsOf(answer)[0]!.tier).toBe('frontier');
 });

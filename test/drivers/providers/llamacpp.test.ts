@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import llamacpp from '../../../src/drivers/providers/llamacpp.ts';
-import { conformProvider } from '../../conformance/providers.ts';
+import { conformProvider, modelsOf } from '../../conformance/providers.ts';
 import { pose, routes } from '../../fixtures/http-server.ts';
 
 conformProvider(llamacpp, { asks: true });
@@ -89,7 +89,7 @@ describe('llamacpp', () => {
       models: [{ id: 'm', context: null, trainedContext: null, tools: null }],
     });
     const asleep = await pose(routes({ ...table, '/props?autoload=false': { ...PROPS, is_sleeping: true } }));
-    expect((await probe(asleep.url))!.models).toMatchObject([{ loaded: false, context: null }]);
+    expect(modelsOf(await probe(asleep.url))).toMatchObject([{ loaded: false, context: null }]);
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import lmstudio from '../../../src/drivers/providers/lmstudio.ts';
-import { conformProvider } from '../../conformance/providers.ts';
+import { conformProvider, modelsOf } from '../../conformance/providers.ts';
 import { pose, routes } from '../../fixtures/http-server.ts';
 
 conformProvider(lmstudio, { asks: true });
@@ -63,7 +63,7 @@ describe('lmstudio', () => {
 
   it('lists by v0 where v1 is not there', async () => {
     const server = await pose(routes({ '/api/v1/models': STRANGE('/api/v1/models'), '/api/v0/models': V0 }));
-    expect((await probe(server.url))!.models).toEqual([
+    expect(modelsOf(await probe(server.url))).toEqual([
       { id: 'm-loaded', context: 8_192, trainedContext: 32_768, loaded: true, tools: null, tier: 'any' },
       { id: 'm-not', context: null, trainedContext: 4_096, loaded: false, tools: true, tier: 'any' },
     ]);
@@ -72,7 +72,7 @@ describe('lmstudio', () => {
   it('knows nothing but names of an older one, and says so', async () => {
     const plain = { data: [{ id: 'm1', object: 'model', owned_by: 'organization_owner' }] };
     const server = await pose(routes({ '/v1/models': plain }));
-    expect((await probe(server.url))!.models).toEqual([
+    expect(modelsOf(await probe(server.url))).toEqual([
       { id: 'm1', context: null, trainedContext: null, loaded: null, tools: null, tier: 'any' },
     ]);
   });
@@ -80,7 +80,7 @@ describe('lmstudio', () => {
   it('takes `id` for `key` where it knows the server by another sign', async () => {
     const page = { models: [{ id: 'm1', name: 'M 1' }] };
     const known = await pose(routes({ '/api/v1/models': page, '/v1/models': STRANGE('/v1/models') }));
-    expect((await probe(known.url))!.models).toMatchObject([{ id: 'm1', loaded: null }]);
+    expect(modelsOf(await probe(known.url))).toMatchObject([{ id: 'm1', loaded: null }]);
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import ollama, { ollamaUrl } from '../../../src/drivers/providers/ollama.ts';
-import { conformProvider } from '../../conformance/providers.ts';
+import { conformProvider, modelsOf } from '../../conformance/providers.ts';
 import { pose, routes } from '../../fixtures/http-server.ts';
 
 conformProvider(ollama, { asks: true });
@@ -67,7 +67,7 @@ describe('ollama', () => {
 
   it('says unknown where a model does not answer', async () => {
     const server = await pose(routes({ ...table, '/api/ps': undefined, '/api/show': undefined }));
-    expect((await probe(server.url))!.models[0]).toMatchObject({
+    expect(modelsOf(await probe(server.url))[0]).toMatchObject({
       id: 'qwen3:8b',
       loaded: null,
       tools: null,

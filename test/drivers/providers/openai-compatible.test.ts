@@ -1,7 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import https from 'node:https';
+import net, { type AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import provider from '../../../src/drivers/providers/openai-compatible.ts';
-import { conformProvider } from '../../conformance/providers.ts';
+import { conformProvider, modelsOf } from '../../conformance/providers.ts';
 import { pose, routes } from '../../fixtures/http-server.ts';
+import { certificate, privateKey } from '../../fixtures/loopback-certificate.ts';
 
 conformProvider(provider, { asks: true });
 const probe = (url: string, apiKey: string | null = null) => provider.probe(url, { apiKey, timeoutMs: 300 });
@@ -13,7 +17,7 @@ describe('openai-compatible', () => {
     );
     const answer = await probe(server.url + end, 'secret');
     expect(answer).toMatchObject({ state: 'ready', reason: null });
-    expect(answer!.models.map(({ id, tier }) => [id, tier])).toEqual([
+    expect(modelsOf(answer).map(({ id, tier }) => [id, tier])).toEqual([
       ['m1', 'any'],
       ['qwen:8b', 'small'],
     ]);
@@ -33,6 +37,23 @@ describe('openai-compatible', () => {
   it('takes a busy server for one that is there', async () => {
     const server = await pose(() => {});
     expect(await probe(server.url)).toMatchObject({ state: 'ready', reason: expect.stringContaining('in time') });
+  });
+
+  it('says why one is not ready that cannot be spoken with: no trusted certificate, no HTTP', async () => {
+    const server = https.createServer({ cert: certificate, key: privateKey }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    expect(await probe(`https://127.0.0.1:${(server.address() as AddressInfo).port}`)).toMatchObject({
+      state: 'unavailable',
+      reason: expect.stringContaining('SELF_SIGNED'),
+    });
+    const other = net.createServer((socket) => socket.end('hello\n')).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    onTestFinished(() => void other.close());
+    expect(await probe(`http://127.0.0.1:${(other.address() as AddressInfo).port}`)).toMatchObject({
+      state: 'unavailable',
+      reason: expect.stringContaining('HPE_'),
+    });
   });
 
   it('survives a key that no header can carry', async () => {

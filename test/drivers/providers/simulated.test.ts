@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import provider from '../../../src/drivers/providers/simulated.ts';
 import { startSimulated } from '../../../src/drivers/simulated/server.ts';
-import { conformProvider } from '../../conformance/providers.ts';
+import { conformProvider, modelsOf } from '../../conformance/providers.ts';
 import { pose, routes } from '../../fixtures/http-server.ts';
 
 conformProvider(provider, { asks: true });
@@ -16,7 +16,7 @@ describe('simulated', () => {
   it.each(['', '/', '/v1', '/v1/'])('is found at a URL that ends in "%s"', async (end) => {
     const answer = await probe((await model).url + end);
     expect(answer).toMatchObject({ state: 'ready', reason: null });
-    expect(answer!.models.map(({ id, tools, tier }) => [id, tools, tier])).toEqual([
+    expect(modelsOf(answer).map(({ id, tools, tier }) => [id, tools, tier])).toEqual([
       ['m1', true, 'any'],
       ['claude-sonnet-5', true, 'frontier'],
     ]);

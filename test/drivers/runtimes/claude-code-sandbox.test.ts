@@ -104,6 +104,7 @@ async function start(
       return child;
     },
     ask: async () => ({ allow: true, reason: '' }),
+    askPerson: () => Promise.reject(new Error('not here')),
     onSteer: () => {},
     endpoint: { baseUrl: `http://127.0.0.1:${PORT}`, token: 'dispatch-token', wire: 'anthropic-messages' },
     home: '/home/somebody',

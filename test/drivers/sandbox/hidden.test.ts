@@ -13,7 +13,6 @@ it('secrets by name, fifos, and what a link with such a name leads to', async ()
   const shown = [
     '.env.example',
     '.env.sample',
-    '.envrc',
     'env',
     'src/id_rsa.pub',
     'node_modules/dep/.env',
@@ -23,6 +22,7 @@ it('secrets by name, fifos, and what a link with such a name leads to', async ()
   const hidden = [
     '.env',
     '.env.local',
+    '.envrc',
     'packages/a/.env.production',
     'keys/id_ed25519',
     'real-secret',
@@ -41,6 +41,18 @@ it('secrets by name, fifos, and what a link with such a name leads to', async ()
   }
   const found = (await hiddenFiles(root)).map((file) => path.relative(root, file));
   expect(found.sort()).toEqual(hidden.sort());
+});
+
+it('looks into directories whatever bytes their names have, and refuses what it cannot name to the sandbox', async () => {
+  const root = fs.mkdtempSync(path.join(dir, 'wurzel-ü-'));
+  const strange = Buffer.concat([Buffer.from(`${root}/caf`), Buffer.from([0xe9])]);
+  fs.mkdirSync(strange);
+  fs.writeFileSync(Buffer.concat([strange, Buffer.from('/notes')]), '');
+  await put(path.join(root, 'naïve', '.env'), 'x');
+  fs.symlinkSync('naïve/.env', path.join(root, '.env'));
+  expect(await hiddenFiles(root)).toEqual([path.join(root, 'naïve', '.env')]);
+  fs.writeFileSync(Buffer.concat([strange, Buffer.from('/.env')]), 'x');
+  await expect(hiddenFiles(root)).rejects.toMatchObject({ code: 'unhidden-secret', exit: 2 });
 });
 
 it('refuses more than a sandbox can hide', async () => {

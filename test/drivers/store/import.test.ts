@@ -13,14 +13,14 @@ const NOW = new Date('2026-11-25T10:00:00.000Z');
 const amendment = { id: 'A', at: '2026-01-02T00:00:00.000Z', type: 'undo' as const, by: 'user' as const };
 const undo = { ...amendment, files: ['a'], patchSha256: null, commit: null };
 
-const home = () => {
+const home = async () => {
   const dir = tempDir();
   const places = { receipts: join(dir, 'receipts.jsonl'), ledger: join(dir, 'ledger.db') };
-  return { ...places, ledger: openLedger(places), dir };
+  return { ...places, ledger: await openLedger(places), dir };
 };
 /** The file of a home with three receipts and an amendment. */
-function otherHome(): string {
-  const { ledger, receipts } = home();
+async function otherHome(): Promise<string> {
+  const { ledger, receipts } = await home();
   for (const id of ['A', 'BB', 'CCC']) ledger.addReceipt(testReceipt(id, { task: `task ${id} ☃` }));
   ledger.addAmendment(undo);
   ledger.close();
@@ -28,8 +28,8 @@ function otherHome(): string {
 }
 
 it('takes in receipts and amendments once, marked, as links of its own chain', async () => {
-  const other = otherHome();
-  const mine = home();
+  const other = await otherHome();
+  const mine = await home();
   mine.ledger.addReceipt(testReceipt('MINE'));
   expect(await importReceipts(mine.ledger, other, NOW)).toEqual({ imported: 3, amendments: 1, known: 0, damaged: 0 });
   expect(await importReceipts(mine.ledger, other, NOW)).toEqual({ imported: 0, amendments: 0, known: 4, damaged: 0 });
@@ -46,9 +46,9 @@ it('takes in receipts and amendments once, marked, as links of its own chain', a
 });
 
 it('keeps the first mark of what has come twice, and takes what was written by hand', async () => {
-  const mine = home();
-  const third = home();
-  await importReceipts(mine.ledger, otherHome(), NOW);
+  const mine = await home();
+  const third = await home();
+  await importReceipts(mine.ledger, await otherHome(), NOW);
   await importReceipts(third.ledger, mine.receipts, new Date('2027-01-01'));
   expect(third.ledger.get('BB')?.receipt.imported?.at).toBe(NOW.toISOString());
   const file = join(mine.dir, 'by-hand.jsonl');
@@ -71,15 +71,17 @@ it.each([
   [JSON.stringify({ ...testReceipt('D'), time: { ...testReceipt('D').time, ended: 'soon' } }), 'time.ended'],
   [JSON.stringify({ ...undo, id: 'NOBODY' }), 'adds to the receipt NOBODY'],
 ])('imports nothing where a line is bad: %s', async (bad, sentence) => {
-  const mine = home();
+  const mine = await home();
   const file = join(mine.dir, 'in.jsonl');
-  const good = readFileSync(otherHome(), 'utf8').split('\n').slice(0, 3);
+  const good = readFileSync(await otherHome(), 'utf8')
+    .split('\n')
+    .slice(0, 3);
   writeFileSync(file, [...good, bad].join('\n'));
   await expect(importReceipts(mine.ledger, file, NOW)).rejects.toMatchObject({
     exit: 2,
     message: expect.stringContaining(sentence),
   });
-  expect(mine.ledger.list({ limit: 9 })).toEqual([]);
+  expect([...mine.ledger.list({ limit: 9 })]).toEqual([]);
   expect(verifyChain(mine.receipts).lines).toBe(0);
   mine.ledger.close();
 });

@@ -37,15 +37,15 @@ const receiptOf = (one: Made, n: number): Omit<Receipt, 'integrity'> => {
   };
 };
 
-it('for every grouping, since and time zone', () => {
-  fc.assert(
-    fc.property(
+it('for every grouping, since and time zone', async () => {
+  await fc.assert(
+    fc.asyncProperty(
       fc.array(made, { maxLength: 30 }),
       fc.option(fc.integer({ min: -1, max: DAYS * 86_400_000 }), { nil: null }),
       fc.constantFrom('UTC', 'Europe/Berlin', 'Asia/Kathmandu', 'America/Los_Angeles'),
-      (all, offset, zone) => {
+      async (all, offset, zone) => {
         const dir = tempDir();
-        const ledger = openLedger({ receipts: join(dir, 'r.jsonl'), ledger: join(dir, 'l.db') });
+        const ledger = await openLedger({ receipts: join(dir, 'r.jsonl'), ledger: join(dir, 'l.db') });
         try {
           const receipts = all.map(receiptOf);
           ledger.addImported(receipts);

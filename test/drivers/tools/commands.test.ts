@@ -18,7 +18,7 @@ let host: ToolHost;
 beforeEach(async () => {
   cwd = await realpath(await mkdtemp(path.join(tmpdir(), 'pancode tools-')));
   stop = new AbortController();
-  host = { cwd, signal: stop.signal, ripgrep: rgPath };
+  host = { cwd, signal: stop.signal, ripgrep: rgPath, askPerson: () => Promise.reject(new Error('not here')) };
 });
 afterEach(async () => {
   stop.abort();

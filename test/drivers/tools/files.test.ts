@@ -15,7 +15,10 @@ const at = (name: string) => path.join(cwd, name);
 
 beforeEach(async () => {
   cwd = await realpath(await mkdtemp(path.join(tmpdir(), 'pancode tools-')));
-  host = { cwd, signal: new AbortController().signal, ripgrep: 'rg' };
+  host = {
+    ...{ cwd, signal: new AbortController().signal, ripgrep: 'rg' },
+    askPerson: () => Promise.reject(new Error('not here')),
+  };
 });
 afterEach(() => rm(cwd, { recursive: true, force: true }));
 

@@ -92,6 +92,7 @@ describe('the trash', () => {
     copy.write(Buffer.from('bad\xff.log', 'latin1'), 'bytes');
     copy.git('init', '-q', 'inner');
     copy.write('inner/file', 'kept');
+    copy.git('init', '-q', '--bare', 'ignored/bare');
     const { ignored } = await harvest();
     await keepBeside(copy.root, trash, ignored, record);
     const files = keptFilesDir(trash);
@@ -99,6 +100,8 @@ describe('the trash', () => {
     expect(fs.readFileSync(path.join(files, 'note.log'), 'utf8')).toBe('line\n');
     expect(fs.readFileSync(Buffer.from(`${files}/bad\xff.log`, 'latin1'), 'utf8')).toBe('bytes');
     expect(fs.readdirSync(path.join(files, 'inner')).sort()).toEqual(['file', 'git-directory']);
+    for (const bare of ['inner/git-directory', 'ignored/bare'])
+      expect(() => repository.git('-C', path.join(files, bare), 'rev-parse', '--is-bare-repository')).toThrow();
     expect(fs.existsSync(path.join(copy.root, 'note.log'))).toBe(false);
     expect(fs.existsSync(path.join(copy.root, 'README.md'))).toBe(true);
     const read = readTrash(trash);

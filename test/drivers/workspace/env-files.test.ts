@@ -48,6 +48,31 @@ it('what the agent changed, removed or replaced is kept or left, and nothing out
   expect(notices).toHaveLength(2);
 });
 
+it('whatever size the agent gave a file, it is only moved', async () => {
+  await put(path.join(project, '.env'), 'X');
+  giveFiles(project, ['.env'], 100, giving);
+  fs.truncateSync(inCopy('.env'), 3 * 2 ** 30);
+  takeBack(giving);
+  expect([fs.readdirSync(copy), fs.statSync(path.join(giving.keep, '.env')).size]).toEqual([[], 3 * 2 ** 30]);
+});
+
+it('what the agent made unreadable goes too', async () => {
+  for (const name of ['.env', 'dir/changed', 'dir/a/.env', 'replaced']) await put(path.join(project, name), name);
+  giveFiles(project, ['.env', 'dir/changed', 'dir/a/.env', 'replaced'], 100, giving);
+  fs.appendFileSync(inCopy('dir/changed'), '+');
+  fs.rmSync(inCopy('replaced'));
+  await put(inCopy('replaced/work'), 'work');
+  for (const name of ['.env', 'dir/changed', 'replaced', 'dir/a', 'dir']) fs.chmodSync(inCopy(name), 0);
+  takeBack(giving);
+  expect([fs.readdirSync(copy), fs.readdirSync(inCopy('dir')), fs.readdirSync(inCopy('dir/a'))]).toEqual([
+    ['dir'],
+    ['a'],
+    [],
+  ]);
+  expect(fs.readFileSync(path.join(giving.keep, 'dir/changed'), 'utf8')).toBe('dir/changed+');
+  expect(fs.readFileSync(path.join(giving.keep, 'replaced/work'), 'utf8')).toBe('work');
+});
+
 it('what the copy has, what is too large, and what is no file is not given', async () => {
   await put(inCopy('tracked'), 'from git');
   await put(path.join(project, 'tracked'), 'other');
