@@ -6,10 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { costOf, otherModels } from '../core/cost.ts';
 import { diskFault } from '../core/disk-fault.ts';
 import { journalFacts } from '../core/journal-facts.ts';
-import { type LiveFold, liveView, startFold, step } from '../core/live-state.ts';
+import { liveView, startFold, step } from '../core/live-state.ts';
 import { type DispatchPlaces, dispatchPlaces, statePlaces } from '../core/places.ts';
-import { nextTurn } from '../core/queue.ts';
 import { emptyResult } from '../core/run-result.ts';
+import { keyless, startPipe } from '../core/start-pipe.ts';
 import { usageOf } from '../core/usage.ts';
 import { noteId } from '../drivers/ids.ts';
 import { killProcess, sweepDispatch } from '../drivers/sandbox/identity.ts';
@@ -28,14 +28,11 @@ import { repair } from './repair.ts';
 import { type SettleParts, settle } from './settle.ts';
 import type { ShimQuestions } from './shim-questions.ts';
 import { supervise } from './supervise.ts';
+import { createTurns, type Turnable } from './turns.ts';
 
 /** A shim that does not end this long after it was told to stop is killed, ms. */
 const STOP_MS = 10_000;
 const RETRY_MS = 5_000;
-/** Other programs give memory back without telling anybody: a queue that waits is looked at again after this long, ms. */
-const QUEUE_MS = 5_000;
-/** What began this long ago has taken the memory it needs, ms. */
-const GROWN_MS = 20_000;
 /** Shims that may wait for their admission at once. */
 const PREPARED = 4;
 
@@ -51,18 +48,14 @@ export interface DispatchParts extends Omit<SettleParts, 'ask' | 'wallMs'>, BoxP
   log(line: string): void;
 }
 
-interface Live {
-  job: Job;
-  fold: LiveFold;
+interface Live extends Turnable {
   requests: MeteredRequest[];
-  start: StartPipe | null;
   /** Started while the dispatch was admitted. */
   shim: WaitingShim | null;
-  running: boolean;
-  /** Monotonic, ms. */
-  begunMs: number;
   /** Monotonic, ms; null where another daemon took it in. */
   queuedMs: number | null;
+  /** Number of the last event of its journal that was taken in here. */
+  seen: number;
   cancelled: boolean;
   /** Why its end cannot be written down yet; one sentence and what happens next. */
   fault: string | null;
@@ -110,11 +103,9 @@ export interface Dispatches {
 
 export function createDispatches(parts: DispatchParts): Dispatches {
   const live = new Map<string, Live>();
-  const queue: string[] = [];
   /** Dispatches that are being admitted and have a shim. */
   const prepared = new Set<string>();
-  let waits: ReadonlyMap<string, string> = new Map();
-  let again: NodeJS.Timeout | undefined;
+  const turns = createTurns<Live>({ ...parts, live, begin: (entry, start) => void begin(entry, start) });
 
   const add = (job: Job, start: StartPipe | null, shim: WaitingShim | null): Live => {
     const entry: Live = {
@@ -126,52 +117,13 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       running: false,
       begunMs: 0,
       queuedMs: null,
+      seen: 0,
       cancelled: false,
       fault: null,
       changed: new EventEmitter().setMaxListeners(0),
     };
     live.set(job.id, entry);
     return entry;
-  };
-
-  const pump = () => {
-    clearTimeout(again);
-    const waiting = queue.flatMap((id) => {
-      const entry = live.get(id);
-      // Found after a restart: its key was in the memory of the daemon that died. Any client brings it again.
-      return entry?.start ? [entry] : [];
-    });
-    const running = [...live.values()].filter((entry) => entry.running);
-    const turn = nextTurn(
-      waiting.map(({ job }) => ({ ...shareOf(job), ancestors: ancestorsOf(job), memoryMb: job.memoryMb })),
-      running.map(({ job, begunMs, fold }) => ({
-        ...shareOf(job),
-        // It keeps its memory and no place: else one question nobody sees would stop everything.
-        ...(fold.openQuestions.length > 0 ? { party: null, slots: [] } : {}),
-        reservedMb: performance.now() - begunMs < GROWN_MS ? job.memoryMb : 0,
-      })),
-      parts.availableMb(),
-    );
-    waits = turn.waits;
-    for (const entry of waiting.filter(({ job }) => turn.begin.includes(job.id))) {
-      queue.splice(queue.indexOf(entry.job.id), 1);
-      entry.running = true;
-      entry.begunMs = performance.now();
-      void begin(entry, entry.start as StartPipe);
-    }
-    if (waits.size > 0) again = setTimeout(pump, QUEUE_MS).unref();
-  };
-
-  const ancestorsOf = (job: Job): string[] => {
-    const parent = job.parent === null ? undefined : live.get(job.parent);
-    return parent ? [parent.job.id, ...ancestorsOf(parent.job)] : [];
-  };
-
-  const waitsFor = (entry: Live): string | null => {
-    if (!queue.includes(entry.job.id)) return null;
-    if (!entry.start)
-      return `its keys, which were in the memory of a daemon that is gone: \`pancode wait ${entry.job.id}\` brings them`;
-    return waits.get(entry.job.id) ?? null;
   };
 
   const begin = async (entry: Live, start: StartPipe) => {
@@ -209,7 +161,8 @@ export function createDispatches(parts: DispatchParts): Dispatches {
           parts.onRequest(entry.job, event.request, Date.parse(event.at));
         }
         parts.shimQuestions.see(entry.job, event, () => costSoFar(entry).usd);
-        if (event.type === 'question') pump();
+        entry.seen = event.seq;
+        if (event.type === 'question') turns.pump();
         entry.changed.emit('journal');
       });
       parts.shimQuestions.drop(entry.job.id);
@@ -217,8 +170,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       if (end.kind === 'broken') entry.fold = { ...entry.fold, openQuestions: [], questionSince: null };
       if (end.kind === 'never-started') {
         entry.running = false;
-        queue.push(entry.job.id);
-        return pump();
+        return turns.join(entry.job.id);
       }
       await finish(entry, end.kind === 'result' ? end.result : await repair(entry.job, places, parts, entry.cancelled));
     } catch (error) {
@@ -256,7 +208,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     live.delete(entry.job.id);
     entry.changed.emit('settled');
     entry.changed.emit('journal');
-    pump();
+    turns.pump();
   };
 
   /** Whoever waits for a person holds nobody up. */
@@ -266,7 +218,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
     what: Pick<Asking, 'put' | 'stance' | 'notify'>,
   ): Promise<AnswerEvent> => {
     entry.running = false;
-    pump();
+    turns.pump();
     const answer = parts.questions.ask({
       job: entry.job,
       places,
@@ -274,6 +226,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       usd: costSoFar(entry).usd,
       deliver(event) {
         entry.fold = step(entry.fold, event);
+        entry.seen = event.seq;
         entry.changed.emit('journal');
       },
     });
@@ -315,7 +268,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       fs.mkdirSync(path.dirname(places.dir), { recursive: true, mode: 0o700 });
       // One that is there already is the last that is left of a dispatch.
       fs.mkdirSync(places.dir, { mode: 0o700 });
-      if (queue.length > 0 || prepared.size >= PREPARED) return null;
+      if (turns.waiting().length > 0 || prepared.size >= PREPARED) return null;
       try {
         const shim = spawnShim(parts.shim, parts.state, id, places);
         prepared.add(id);
@@ -339,8 +292,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       } catch (error) {
         parts.log(`${job.id}: the next id may sort before it: ${String(error)}`);
       }
-      queue.push(job.id);
-      pump();
+      turns.join(job.id);
       // None waits in the queue, where it would only take memory.
       entry.shim?.dismiss();
       entry.shim = null;
@@ -368,12 +320,12 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       }
     },
     bringKeys(keys) {
-      for (const id of queue) {
+      for (const id of turns.waiting()) {
         const entry = live.get(id);
         if (!entry || entry.start) continue;
         entry.start = startPipe(entry.job, keys);
       }
-      pump();
+      turns.pump();
     },
     list: () =>
       [...live.values()].map((entry) => {
@@ -384,7 +336,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
           agent: entry.job.agent.name,
           worker: entry.job.worker.id,
           state: view.state,
-          reason: entry.fault ?? waitsFor(entry),
+          reason: entry.fault ?? turns.waitsFor(entry),
           since: view.since,
           pid: entry.fold.agentPid,
           usage,
@@ -399,6 +351,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       const { journal } = dispatchPlaces(parts.state, id);
       if (!live.has(id)) receiptOf(id);
       let offset = 0;
+      const held: JournalEvent[] = [];
       let seq = 0;
       let told: string | null = null;
       for (;;) {
@@ -406,7 +359,10 @@ export function createDispatches(parts: DispatchParts): Dispatches {
         const grown = entry ? once(entry.changed, 'journal', { signal }).catch(() => {}) : null;
         const read = readJournal(journal, offset);
         offset = read.bytes;
-        for (const event of read.events) {
+        held.push(...read.events);
+        // A shim writes first: whoever hears of a question must find it here.
+        while (held[0] && held[0].seq <= (entry?.seen ?? Infinity)) {
+          const event = held.shift() as JournalEvent;
           seq = event.seq;
           if (event.seq >= from) yield event;
         }
@@ -427,8 +383,7 @@ export function createDispatches(parts: DispatchParts): Dispatches {
       const places = dispatchPlaces(parts.state, id);
       entry.cancelled = true;
       const settled = wait(id, new AbortController().signal);
-      if (queue.includes(id)) {
-        queue.splice(queue.indexOf(id), 1);
+      if (turns.leave(id)) {
         await finish(entry, neverRan(entry.job, 'cancelled', 'Cancelled before it started.'));
         return settled;
       }
@@ -452,8 +407,6 @@ export function createDispatches(parts: DispatchParts): Dispatches {
   };
 }
 
-const shareOf = (job: Job) => ({ id: job.id, party: job.session ?? job.project.root, slots: job.slots });
-
 /** Whether a shim has written anything of this dispatch. */
 const hasBegun = (places: DispatchPlaces) => readJournal(places.journal).events.length > 0;
 
@@ -465,18 +418,6 @@ function readJob(file: string): Job | null {
     return null;
   }
 }
-
-/** What a shim is given of the keys a client brought; null where the key of its service is not among them. */
-export function startPipe(job: Pick<Job, 'upstream' | 'env'>, keys: Record<string, string>): StartPipe | null {
-  const { apiKeyEnv } = job.upstream;
-  const apiKey = apiKeyEnv === null ? null : keys[apiKeyEnv];
-  if (apiKey === undefined) return null;
-  const passed = job.env.pass.flatMap((name) => (keys[name] === undefined ? [] : [[name, keys[name]]]));
-  return { apiKey, env: Object.fromEntries(passed) };
-}
-
-/** A job that needs nothing of a client's can be started again without one. */
-const keyless = (job: Job): StartPipe | null => (job.env.pass.length === 0 ? startPipe(job, {}) : null);
 
 function killShim(journal: string): void {
   const { shim } = journalFacts(readJournal(journal).events);

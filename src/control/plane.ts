@@ -127,12 +127,15 @@ export function createPlane(parts: PlaneParts) {
     const dispatch = resolve(id);
     const [first, second] = openQuestions(dispatch);
     if (first && !second) return first.id;
+    const change = ledger.get(dispatch)?.receipt.changes.ref
+      ? `Apply its change with \`pancode apply ${dispatch}\`, or see`
+      : 'See';
     throw new PanError(
       first ? 'which-question' : 'no-question',
       first ? `Dispatch ${dispatch} has several open questions.` : `Dispatch ${dispatch} has no open question.`,
       first || dispatches.isLive(dispatch)
         ? 'See `pancode questions`.'
-        : `Apply its change with \`pancode apply ${dispatch}\`, or see \`pancode receipts show ${dispatch}\`.`,
+        : `${change} \`pancode receipts show ${dispatch}\`.`,
       first ? EXIT.usage : EXIT.failed,
     );
   };
