@@ -282,7 +282,7 @@ function nothingReady(
     return new PanError(
       'no-worker',
       `No worker is ready for ${request.agent.name}${why.length > 0 ? ` (${why.slice(0, 4).join('; ')})` : ': no model is known'}.`,
-      'Set ANTHROPIC_API_KEY, start Ollama with a model, or add an endpoint under `endpoints` in the configuration (`pancode config path`).',
+      'Set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY, start Ollama, LM Studio or llama-server, or add an endpoint to the configuration (`pancode config path`).',
       EXIT.unavailable,
     );
   }

@@ -140,15 +140,34 @@ it('a program on no PATH runs with what lies beside it', async () => {
 
 /** util-linux; elsewhere it takes other arguments. */
 const script = fs.existsSync('/usr/bin/script') && process.platform === 'linux';
+const onTerminal = async (args = '') =>
+  (
+    await promisify(execFile)(
+      '/usr/bin/script',
+      ['-qec', `stty cols 80; '${process.execPath}' '${PROGRAM}' ${args}`, '/dev/null'],
+      { cwd: user.project, env: { ...user.env, TERM: 'xterm', SHELL: '/bin/sh' }, encoding: 'utf8' },
+    )
+  ).stdout;
+
+it.skipIf(!script)(
+  'on a terminal of 80 columns the tables still say how a dispatch stands',
+  async () => {
+    const id = 'm'.repeat(30);
+    const turns = [{ calls: [{ write: { path: 'new.txt', content: 'x' } }] }, { text: 'Done.' }];
+    await start({ conversations: [{ turns }] }, { models: [{ id, tier: 'frontier' }] });
+    const suggest = ['dispatch', 'builder', 'Write.', '--worker', `native/lab/${id}`, '--safety', 'suggest'];
+    expect((await user.json<Receipt>(suggest)).value.outcome?.status).toBe('needs-approval');
+    expect(await onTerminal('receipts')).toMatch(/ builder +needs-approval +\S+ /);
+    expect((await user.pancode([...suggest, '--detach'])).code).toBe(0);
+    await expect.poll(() => onTerminal('ps'), { timeout: 60_000 }).toMatch(/ builder +waiting-question +\d\d:/);
+  },
+  120_000,
+);
+
 it.skipIf(!script)('on a terminal the bare command reports the start, at 80 columns', async () => {
   await start({ conversations: [{ turns: [{ text: 'x' }] }] });
   expect((await fleetOf('--refresh')).workers).toMatchObject([{ id: 'native/lab/m1', state: 'ready' }]);
-  const quoted = `stty cols 80; '${process.execPath}' '${PROGRAM}'`;
-  const { stdout: shown } = await promisify(execFile)('/usr/bin/script', ['-qec', quoted, '/dev/null'], {
-    cwd: user.project,
-    env: { ...user.env, TERM: 'xterm', SHELL: '/bin/sh' },
-    encoding: 'utf8',
-  });
+  const shown = await onTerminal();
   const lines = shown.split(/\r?\n/);
   expect(lines[0]).toBe('booting control plane…');
   expect(lines).toContainEqual(expect.stringMatching(/^ok {2}native +NATIVE +ready +lab\/m1$/));

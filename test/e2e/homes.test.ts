@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { SOCKET_NAME } from '../../src/core/places.ts';
 import { type Simulated, startSimulated } from '../../src/drivers/simulated/server.ts';
 import type { Amendment, Receipt } from '../../src/protocol/receipt.ts';
 import { createUser, dirtyRepository, receiptsOf, treeState, type User } from '../fixtures/pancode.ts';
@@ -69,7 +70,10 @@ async function start(home?: string): Promise<void> {
 /** What must be the same wherever the home is: everything but ids, times, hashes that hold them, and counts of characters of paths. */
 function normalised(receipt: Receipt): unknown {
   const { id, time, integrity, project, base, prompt, usage, cost, ...rest } = receipt;
-  const text = JSON.stringify(rest).replaceAll(id, '<id>').replaceAll(project, '<project>');
+  const text = JSON.stringify(rest)
+    .replaceAll(id, '<id>')
+    .replaceAll(project, '<project>')
+    .replaceAll(/"waitedMs":\d+/g, '"waitedMs":"<ms>"');
   const known = [time.ended, integrity.self, base?.commit, prompt.sha256, usage.input, cost.usd].map(
     (fact) => fact != null,
   );
@@ -91,6 +95,7 @@ async function roundTrip(): Promise<unknown> {
   expect((await user.json<{ running: boolean }>(['daemon', 'status'])).value.running).toBe(true);
   expect((await user.pancode(['daemon', 'stop'])).code).toBe(0);
   expect((await user.json<{ running: boolean }>(['daemon', 'status'])).value.running).toBe(false);
+  expect(fs.readdirSync(path.join(user.env.PANCODE_HOME!, 'state', 'daemon'))).not.toContain(SOCKET_NAME);
   const shown = await user.json<{ receipt: Receipt; amendments: Amendment[] }>(['receipts', 'show', id]);
   const verified = await user.json<{ faults: unknown[] }>(['receipts', 'verify']);
   expect(verified.value.faults).toEqual([]);

@@ -25,17 +25,18 @@ export function register(program: Command, context: CommandContext): void {
     });
 }
 
+/** A narrow terminal cuts what stands last, so what decides stands first. */
 function table(rows: Row[]): string {
   if (rows.length === 0)
     return 'Nothing runs. Start something with `pancode dispatch AGENT TASK`; finished work is in `pancode receipts`.';
   return columns([
-    ['ID', 'AGENT', 'WORKER', 'STATE', 'SINCE', 'TASK'],
+    ['ID', 'AGENT', 'STATE', 'SINCE', 'WORKER', 'TASK'],
     ...rows.map((row) => [
       row.id,
       row.agent,
-      row.worker,
       row.reason === null ? row.state : `${row.state}: waits for ${row.reason}`,
       row.since.slice(11, 19),
+      row.worker,
       visibleLine(row.task, 60),
     ]),
   ]);

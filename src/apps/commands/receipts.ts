@@ -122,15 +122,16 @@ function emptyText(narrowed: boolean): string {
     : 'No receipts. Every dispatch leaves one: start with `pancode dispatch AGENT TASK` or `pancode demo`.';
 }
 
+/** A narrow terminal cuts what stands last, so what decides stands first. */
 function table(receipts: Receipt[]): string {
   return columns([
-    ['ID', 'AGENT', 'WORKER', 'STATUS', 'COST', 'TASK'],
+    ['ID', 'AGENT', 'STATUS', 'COST', 'WORKER', 'TASK'],
     ...receipts.map((receipt) => [
       receipt.id,
       visibleLine(receipt.agent.name, 30),
-      visibleLine(receipt.worker.id, 50),
       receipt.outcome.status,
       shortCost(receipt.cost),
+      visibleLine(receipt.worker.id, 50),
       visibleLine(`${receipt.imported ? '(imported) ' : ''}${receipt.task}`, 60),
     ]),
   ]);

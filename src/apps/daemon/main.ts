@@ -39,6 +39,7 @@ async function main(): Promise<void> {
   process.on('unhandledRejection', (error) => log(`bug: ${error instanceof Error ? error.stack : String(error)}`));
 
   let plane: Plane | null = null;
+  let unlink = () => {};
   let read = 0;
   const stopping = new AbortController();
   const opening = openLedger(places, stopping.signal, (share) => {
@@ -88,6 +89,9 @@ async function main(): Promise<void> {
     const socket = path.join(places.daemonDir, SOCKET_NAME);
     const inode = () => fs.statSync(socket, { throwIfNoEntry: false })?.ino;
     const own = inode();
+    unlink = () => {
+      if (inode() === own) fs.rmSync(socket, { force: true });
+    };
     setInterval(() => {
       if (inode() !== own) void stop();
     }, LOOK_MS).unref();
@@ -101,6 +105,8 @@ async function main(): Promise<void> {
   async function stop(): Promise<void> {
     log('stopping');
     stopping.abort();
+    // Node unlinks by the address, which for a long path names a descriptor that is closed by now.
+    unlink();
     server.close();
     server.closeAllConnections();
     await plane?.close();
