@@ -87,7 +87,7 @@ export interface RuntimeProbe {
 export interface Runtime {
   readonly id: string;
   readonly can: Capabilities;
-  /** Resident memory of its process during a usual dispatch, MB; measured. */
+  /** Resident memory to expect of its process, MB: the most that was seen in the end-to-end tests, and room to grow. */
   readonly memoryMb: number;
   /** Names of the program on PATH; [] = part of PanCode. */
   readonly programs: string[];

@@ -1,10 +1,10 @@
 /** Whether a conversation fits a model's window. Engines such as Ollama cut what does not fit without a word, the task first. Pure. */
 
-/** English and code come to 3.5–4.5 bytes a token with the tokenizers of 2026; the figure only guards what was never counted. */
+/** A rule of thumb, not measured here: it stands only for what no service has counted yet. */
 const BYTES_PER_TOKEN = 4;
 /** Room an answer needs at least, tokens. */
 const ANSWER_TOKENS = 512;
-/** The native agent's tool descriptions, tokens. */
+/** For the native agent's tools as they are declared (4,799 bytes), by the same rule, tokens. */
 const TOOLS_TOKENS = 1_200;
 
 export const estimatedTokens = (bytes: number): number => Math.ceil(bytes / BYTES_PER_TOKEN);
